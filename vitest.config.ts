@@ -1,0 +1,33 @@
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+    resolve: { conditions: ["source"] },
+    ssr: { resolve: { conditions: ["source"], externalConditions: ["source"] } },
+    test: {
+        projects: [
+            {
+                extends: true,
+                // These share no state, so one thread without isolation runs them several times faster.
+                test: {
+                    name: "unit",
+                    include: ["libs/**/*.test.ts", "apps/**/*.test.ts", "test/**/*.test.ts"],
+                    exclude: ["test/network/**", "**/node_modules/**", "**/dist/**"],
+                    pool: "threads",
+                    isolate: false,
+                    testTimeout: 60_000,
+                },
+            },
+            {
+                extends: true,
+                test: {
+                    name: "network",
+                    include: ["test/network/**/*.test.ts"],
+                    pool: "forks",
+                    fileParallelism: false,
+                    testTimeout: 180_000,
+                    hookTimeout: 60_000,
+                },
+            },
+        ],
+    },
+})
