@@ -20,7 +20,18 @@ function mayNotImport(...patterns) {
     }
 }
 
-const ambient = ["Date", "setTimeout", "setInterval", "setImmediate", "process", "console", "crypto", "fetch", "performance"]
+const ambient = [
+    "Buffer",
+    "Date",
+    "setTimeout",
+    "setInterval",
+    "setImmediate",
+    "process",
+    "console",
+    "crypto",
+    "fetch",
+    "performance",
+]
 
 export default defineConfig(
     { ignores: ["**/dist/**", "**/node_modules/**", "data/**", ".turbo/**"] },
