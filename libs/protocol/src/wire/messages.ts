@@ -7,7 +7,7 @@
 import { z } from "zod"
 
 /** Exactly `length` bytes, copied out of the received frame, which msgpackr would let them alias. */
-function bytes(length: number) {
+export function bytes(length: number) {
     return blob(length, length)
 }
 
@@ -21,11 +21,19 @@ function blob(least: number, most: number) {
                     `expected ${expected}, got ${input instanceof Uint8Array ? input.length : typeof input}`,
             },
         )
-        .transform((value) => new Uint8Array(value))
+        .transform((value): Uint8Array => new Uint8Array(value))
+}
+
+/** Text that a peer composes and a terminal may show: no control characters, so no escape sequences. */
+function line(most: number) {
+    return z
+        .string()
+        .max(most)
+        .regex(/^\P{Cc}*$/u, { error: "expected no control characters" })
 }
 
 const uint = z.int().min(0)
-const uint32 = uint.max(0xffffffff)
+export const uint32 = uint.max(0xffffffff)
 const none = z.strictObject({})
 const key = bytes(32)
 const point = bytes(32)
@@ -183,10 +191,10 @@ export const messages = {
     RespConsistency: z.strictObject({ proof: z.array(bytes(32)).max(128) }),
 
     RespError: z.strictObject({
-        code: z.string().max(64),
+        code: line(64),
         action: z.enum(["fix", "wait", "stop"]),
-        facts: z.record(z.string().max(32), z.union([z.string().max(256), z.number(), z.boolean()])),
-        detail: z.string().max(512),
+        facts: z.record(line(32), z.union([line(256), z.number(), z.boolean()])),
+        detail: line(512),
     }),
 } as const
 
