@@ -7,6 +7,7 @@ export const closeCodes = {
     malformed: 1007,
     policy: 1008,
     oversized: 1009,
+    fault: 1011,
     slowReader: 4001,
     silent: 4002,
 } as const
@@ -14,10 +15,11 @@ export const closeCodes = {
 /**
  * One reliable, ordered, two-way stream of binary frames.
  *
- * `send` resolves once the transport can take the next frame, so a caller that awaits it never queues more than
- * one frame beyond the transport's own bound; it rejects once the channel is closed. `frames` may be iterated
- * once; it ends when either side closes and drops nothing that arrived before. While nobody pulls, the transport
- * stops reading, so a sender feels the receiver's pace.
+ * `send` hands the frame over at once, before any later `close`, and resolves once the transport can take the next
+ * one, so a caller that awaits it never queues more than one frame beyond the transport's own bound; it rejects
+ * once the channel is closed, and whatever the caller does to the frame after the call changes nothing. `frames`
+ * may be iterated once; it ends when either side closes and drops nothing that arrived before. While nobody pulls,
+ * the transport stops reading, so a sender feels the receiver's pace. Only the first `close` counts.
  */
 export interface Channel {
     send(frame: Uint8Array): Promise<void>
