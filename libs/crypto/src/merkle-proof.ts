@@ -83,7 +83,7 @@ export function verifyConsistency(claim: {
     while (fn % 2 === 1) [fn, sn] = [half(fn), half(sn)]
     // Step 2: fn is zero here exactly when `from` is a power of two, a subtree whose root the proof leaves out.
     const [seed, ...path] = fn === 0 ? [fromRoot, ...proof] : proof
-    if (seed === undefined || proof.length === 0) return false
+    if (seed === undefined) return false
     let [fr, sr] = [seed, seed]
     for (const c of path) {
         if (sn === 0) return false
