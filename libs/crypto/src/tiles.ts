@@ -98,10 +98,10 @@ export function decodeEntryBundle(bytes: Uint8Array, count: number): Uint8Array[
         const [high, low] = bytes.subarray(at, at + 2)
         if (high === undefined || low === undefined) return undefined
         const end = at + 2 + high * 256 + low
-        if (end > bytes.length) return undefined
         entries.push(copyOf(bytes, at + 2, end))
         at = end
     }
+    // Behind the end if the last entry is cut short.
     return at === bytes.length ? entries : undefined
 }
 
