@@ -73,15 +73,21 @@ const register = z.discriminatedUnion("role", [
 ])
 
 export const messages = {
-    ReqHello: z.strictObject({
-        versions: z.array(uint32).min(1).max(16),
-        role: z.enum(["observer", "party", "requester"]),
-        nonce: bytes(32),
-        /** All three null from somebody who stays anonymous; else the answer to the last RespHello's nonce. */
-        identity: key.nullable(),
-        answering: bytes(32).nullable(),
-        signature: signature.nullable(),
-    }),
+    ReqHello: z
+        .strictObject({
+            versions: z.array(uint32).min(1).max(16),
+            role: z.enum(["observer", "party", "requester"]),
+            nonce: bytes(32),
+            /** All three null from somebody who stays anonymous; else the answer to the last RespHello's nonce. */
+            identity: key.nullable(),
+            answering: bytes(32).nullable(),
+            signature: signature.nullable(),
+        })
+        .refine(
+            ({ identity, answering, signature }) =>
+                (identity === null) === (answering === null) && (identity === null) === (signature === null),
+            { error: "expected all or none of identity, answering and signature" },
+        ),
     RespHello: z.strictObject({
         version: uint32,
         nonce: bytes(32),
@@ -169,12 +175,16 @@ export const messages = {
     /** One-way, PDL to key holder, with the id of the ReqDecryption whose answer it acknowledges. */
     Receipt: z.strictObject({ receipt }),
 
-    ReqSubscribe: z.strictObject({
-        kinds: z.array(z.string().max(32)).max(32).nullable(),
-        /** At most one of the two; both null means from the head on. */
-        index: uint.nullable(),
-        round: uint.nullable(),
-    }),
+    ReqSubscribe: z
+        .strictObject({
+            kinds: z.array(z.string().max(32)).max(32).nullable(),
+            /** At most one of the two; both null means from the head on. */
+            index: uint.nullable(),
+            round: uint.nullable(),
+        })
+        .refine(({ index, round }) => index === null || round === null, {
+            error: "expected at most one of index and round",
+        }),
     RespSubscribe: z.strictObject({ from: uint, size: uint }),
     /** One-way. Entries in ascending order, and the checkpoint of exactly `size`, which covers them. */
     Event: z.strictObject({

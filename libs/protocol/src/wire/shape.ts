@@ -40,8 +40,8 @@ export function checkShape(frame: Uint8Array): void {
     let at = 0
     let values = 0
 
-    function fail(problem: string): never {
-        throw new DecodeError("frame", `${problem} at byte ${at}`)
+    function fail(problem: string, where = at): never {
+        throw new DecodeError("frame", `${problem} at byte ${where}`)
     }
 
     /** Where the next `length` bytes begin. */
@@ -121,7 +121,7 @@ export function checkShape(frame: Uint8Array): void {
         else if (head === 0xdd) enter(view.getUint32(take(4)), false)
         else if (head === 0xde) enter(view.getUint16(take(2)), true)
         else if (head === 0xdf) enter(view.getUint32(take(4)), true)
-        else fail(`type 0x${head.toString(16)}, which no message uses,`)
+        else fail(`type 0x${head.toString(16)}, which no message uses,`, at - 1)
     }
 
     value()
