@@ -4,7 +4,7 @@ import type { Clock } from "./clock.ts"
 /** The line between the two ends of a pair. */
 export type Line = {
     /** Both ends close as after a lost connection; frames that are under way never arrive. */
-    cut(): void
+    readonly cut: () => void
 }
 
 export type LineOptions = {

@@ -12,7 +12,7 @@ import { decodeFrame, encodeFrame, type Frame } from "./frame.ts"
 import type { Message, NoticeType, Receipt, RequestType, ResponseTo } from "./messages.ts"
 import { Questions, responseTo, type Answer, type Side } from "./questions.ts"
 import { Refusal } from "./refusal.ts"
-import { respError } from "./resp-error.ts"
+import { PeerRefused, respError, Unanswered } from "./resp-error.ts"
 
 /** Answers with a body, or throws a {@link Refusal}. The id is the one that a Receipt will carry. */
 export type Handler<R extends RequestType> = (
@@ -36,7 +36,7 @@ export type PeerOptions = {
      * must not wait for an answer of this same peer, which could not come.
      */
     readonly onNotice?: (notice: Notice, peer: Peer) => Promise<void>
-    /** Told of every error that is no {@link Refusal}: a defect of this side, of which the peer learns nothing. */
+    /** Told of what a handler throws that no peer could have caused: a defect here, of which the peer learns nothing. */
     readonly onFault: (error: unknown) => void
     readonly limits: {
         readonly frameBytes: number
@@ -48,7 +48,7 @@ export type PeerOptions = {
 }
 
 export interface Peer {
-    /** Rejects with PeerRefused on a RespError, with an Error once nobody can or will answer any more. */
+    /** Rejects with PeerRefused on a RespError, with Unanswered when the connection ends or the time is up. */
     request<R extends RequestType>(
         type: R,
         body: Message<R>,
@@ -128,14 +128,14 @@ class Connection implements Peer {
     async #read(): Promise<CloseReason> {
         try {
             for await (const bytes of this.#options.channel.frames) {
-                await this.#take(bytes)
                 if (this.#closing) break
+                await this.#take(bytes)
             }
         } catch (error) {
             this.#fault(error)
         }
         const reason = await this.#options.channel.closed
-        this.#questions.end(new Error(`connection closed: ${reason.code} ${reason.reason}`))
+        this.#questions.end(new Unanswered(`connection closed: ${reason.code} ${reason.reason}`))
         return reason
     }
 
@@ -185,7 +185,10 @@ class Connection implements Peer {
             await this.#sent({ type: responseTo(type), id, chain, body } as Answer)
         } catch (error) {
             if (error instanceof Refusal) this.#turnDown(frame, error)
-            else this.#fault(error)
+            // Whom the handler asked did not help it. That is no defect here, and nobody may make it look like one.
+            else if (error instanceof PeerRefused || error instanceof Unanswered) {
+                this.#turnDown(frame, new Refusal("busy"))
+            } else this.#fault(error)
         } finally {
             this.#running.delete(id)
         }

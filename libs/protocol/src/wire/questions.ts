@@ -1,7 +1,7 @@
 import type { Clock } from "../ports/clock.ts"
 import type { Frame } from "./frame.ts"
 import type { NoticeType, RequestType } from "./messages.ts"
-import { PeerRefused } from "./resp-error.ts"
+import { PeerRefused, Unanswered } from "./resp-error.ts"
 
 /**
  * Both sides of a connection ask, each under ids of its own, so that a Receipt or RespError says by its id whose
@@ -30,7 +30,7 @@ export class Questions {
     /** Timed out or called off: their answers may still come, and are no offence. Oldest first. */
     readonly #abandoned = new Set<number>()
     #next: number
-    #ended: Error | undefined
+    #ended: Unanswered | undefined
 
     constructor(side: Side, clock: Clock, timeoutMs: number) {
         this.#first = side === "dialler" ? 1 : 2
@@ -63,7 +63,7 @@ export class Questions {
     }
 
     /** Nothing more will be answered. */
-    end(reason: Error): void {
+    end(reason: Unanswered): void {
         this.#ended = reason
         for (const { reject } of this.#waiting.values()) reject(reason)
         this.#waiting.clear()
@@ -89,7 +89,7 @@ export class Questions {
 
     async #tooLate(type: RequestType, signal: AbortSignal): Promise<never> {
         await this.#clock.until(this.#clock.now() + this.#timeoutMs, signal)
-        throw new Error(`${type}: no answer within ${this.#timeoutMs} ms`)
+        throw new Unanswered(`${type}: no answer within ${this.#timeoutMs} ms`)
     }
 
     #abandon(id: number): void {

@@ -18,6 +18,11 @@ export class PeerRefused extends Error {
     }
 }
 
+/** Nobody said anything: the connection ended, or the answer took too long. */
+export class Unanswered extends Error {
+    override readonly name = "Unanswered"
+}
+
 export function respError(refusal: Refusal): Message<"RespError"> {
     const facts = Object.entries(refusal.facts).map(
         ([name, fact]) => [name, typeof fact === "string" ? line(fact, 256) : fact] as const,
@@ -26,7 +31,8 @@ export function respError(refusal: Refusal): Message<"RespError"> {
         code: refusal.code,
         action: refusal.disposition,
         facts: Object.fromEntries(facts),
-        detail: line(refusal.message, 512),
+        // The code has a field of its own.
+        detail: line(refusal.message.slice(`${refusal.code}: `.length), 512),
     }
 }
 
