@@ -1,0 +1,100 @@
+/** The folder in which an app keeps its keys and its state: made on purpose, for one role, used by one process. */
+import { mkdir, readdir } from "node:fs/promises"
+import { join, resolve } from "node:path"
+
+import { z } from "zod"
+
+import { createDurably, readIfThere } from "./durable-file.ts"
+import { lockFolder, type ProcessLock } from "./process-lock.ts"
+import { UserError } from "./user-error.ts"
+
+export type DataRole = "pdl" | "requester" | "party" | "entropy-node" | "observer"
+
+export type DataDir = {
+    /** Absolute. */
+    readonly path: string
+    /** The path of a file in it. */
+    readonly file: (name: string) => string
+    /** Lets other processes in; nothing may be written afterwards. */
+    readonly release: () => Promise<void>
+}
+
+export type DataDirOptions = {
+    readonly path: string
+    /** Whether a person gave the path. */
+    readonly named: boolean
+    readonly role: DataRole
+}
+
+const formatVersion = 1
+const markerName = "tallylight.json"
+const markerShape = z.object({ role: z.string(), format: z.int() })
+
+/**
+ * A folder that somebody named must be a data directory already: a mistyped path would otherwise begin a second
+ * history, or a party with new keys. The default folder is made on the first run.
+ */
+export async function openDataDir({ path, named, role }: DataDirOptions): Promise<DataDir> {
+    const folder = resolve(path)
+    const marker = await readIfThere(join(folder, markerName))
+    if (marker === undefined) {
+        if (named) {
+            throw new UserError(
+                `${path} is no data directory; run \`${role} init --data ${path}\` first, or correct the path`,
+            )
+        }
+        await initDataDir(folder, role)
+    } else {
+        checkMarker(folder, marker, role)
+    }
+    return dataDir(folder, await lockFolder(folder))
+}
+
+/**
+ * Makes a data directory out of nothing or an empty folder. `fill` puts in what a directory must have; as the
+ * marker comes last, a directory whose making was interrupted is never opened.
+ */
+export async function initDataDir(
+    path: string,
+    role: DataRole,
+    fill: (dir: DataDir) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+    const folder = resolve(path)
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const found = await readdir(folder)
+    if (found.includes(markerName)) throw new UserError(`${path} is a data directory already`)
+    if (found.length > 0)
+        throw new UserError(`${path} is not empty; a data directory is made in an empty folder`)
+    const lock = await lockFolder(folder)
+    try {
+        await fill(dataDir(folder, lock))
+        await createDurably(join(folder, markerName), `${JSON.stringify({ role, format: formatVersion })}\n`)
+    } finally {
+        await lock.release()
+    }
+}
+
+function dataDir(path: string, { release }: ProcessLock): DataDir {
+    return { path, file: (name) => join(path, name), release }
+}
+
+function checkMarker(folder: string, content: Buffer, role: DataRole): void {
+    const path = join(folder, markerName)
+    const marker = markerShape.safeParse(parseJson(content.toString("utf8")))
+    if (!marker.success) throw new UserError(`${path} is damaged: it should name a role and a format`)
+    if (marker.data.role !== role) {
+        throw new UserError(`${folder} is the data directory of a ${marker.data.role}, not of a ${role}`)
+    }
+    if (marker.data.format > formatVersion) {
+        throw new UserError(`${folder} has format ${marker.data.format}, made by a newer Tallylight`)
+    }
+}
+
+function parseJson(text: string): unknown {
+    try {
+        return JSON.parse(text) as unknown
+    } catch (error) {
+        if (error instanceof SyntaxError) return undefined
+        throw error
+    }
+}

@@ -1,0 +1,28 @@
+/** A lock on a folder that the kernel takes away from a process that dies, however it dies. */
+import { join } from "node:path"
+
+import { readIfThere, writeDurably } from "./durable-file.ts"
+import { SqliteConnection } from "./sqlite-connection.ts"
+import { systemCode, UserError } from "./user-error.ts"
+
+export type ProcessLock = { readonly release: () => Promise<void> }
+
+/**
+ * Node has no flock, but SQLite locks its files with fcntl: an open transaction on an empty database is a lock.
+ * A file with a process id would go stale, and mean another process after a restart or in another container.
+ */
+export async function lockFolder(folder: string): Promise<ProcessLock> {
+    const holder = join(folder, "lock.pid")
+    const connection = await SqliteConnection.open(join(folder, "lock"), "create")
+    try {
+        await connection.exec("PRAGMA busy_timeout = 0")
+        await connection.exec("BEGIN IMMEDIATE")
+    } catch (error) {
+        await connection.close()
+        if (systemCode(error) !== "SQLITE_BUSY") throw error
+        const pid = (await readIfThere(holder))?.toString("utf8").trim() ?? "unknown"
+        throw new UserError(`${folder} is in use by process ${pid}`, { cause: error })
+    }
+    await writeDurably(holder, `${process.pid}\n`)
+    return { release: () => connection.close() }
+}
