@@ -1,0 +1,97 @@
+/** What the command lines of all apps have in common. */
+import { CommanderError, Option, type Command } from "commander"
+
+import { logLevels, type LogLevel } from "./logger.ts"
+import { UserError } from "./user-error.ts"
+
+const commonOptions = {
+    config: () => new Option("--config <file>", "configuration file, JSON with comments"),
+    data: () => new Option("--data <dir>", "data directory, made by init"),
+    url: () => new Option("--url <url>", "address of the ledger server"),
+    chain: () => new Option("--chain <id>", "id of the chain, the SHA-256 of its genesis in hexadecimal"),
+    logLevel: () =>
+        new Option("--log-level <level>", "what to log; debug and trace show where errors come from")
+            .choices(logLevels)
+            .default("info"),
+}
+
+export type CommonOptions = {
+    readonly config?: string
+    readonly data?: string
+    readonly url?: string
+    readonly chain?: string
+    readonly logLevel: LogLevel
+}
+
+/** Adds those of the common options that the command has a use for. */
+export function addOptions(command: Command, ...names: Array<keyof typeof commonOptions>): Command {
+    for (const name of names) command.addOption(commonOptions[name]())
+    return command
+}
+
+/** The signal's reason when somebody asked the process to stop. */
+export class Stopped extends Error {
+    override readonly name = "Stopped"
+    readonly exitCode: number
+
+    constructor(signal: "SIGINT" | "SIGTERM") {
+        super(`stopped by ${signal}`)
+        this.exitCode = signal === "SIGINT" ? 130 : 143
+    }
+}
+
+/**
+ * Runs the program that `build` makes, then ends the process: 0 when its action has resolved, also after a clean
+ * stop; 1 on an error, shown as one sentence; 2 on wrong usage; 130 or 143 when the action gave up because of the
+ * signal. The action resolves when the app has ended, not when it has started.
+ */
+export async function runMain(build: (stop: AbortSignal) => Command, argv: readonly string[]): Promise<void> {
+    const stop = stopSignal()
+    const program = build(stop)
+    let showStack = false
+    for (const command of withSubcommands(program)) command.exitOverride()
+    program.hook("preAction", (_, action) => {
+        const { logLevel } = action.optsWithGlobals<Partial<CommonOptions>>()
+        showStack = logLevel === "debug" || logLevel === "trace"
+    })
+    const fail = (error: unknown): never => {
+        process.stderr.write(`${program.name()}: ${inWords(error, showStack)}\n`)
+        process.exit(1)
+    }
+    process.on("unhandledRejection", fail)
+    process.on("uncaughtException", fail)
+    // A reader such as `head` has seen enough.
+    process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+        error.code === "EPIPE" ? process.exit(0) : fail(error),
+    )
+    try {
+        await program.parseAsync(argv)
+    } catch (error) {
+        if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2)
+        if (error instanceof Stopped && error === stop.reason) process.exit(error.exitCode)
+        fail(error)
+    }
+    process.stdout.write("", () => process.exit(0))
+}
+
+/** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process on the spot. */
+function stopSignal(): AbortSignal {
+    const stop = new AbortController()
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+        process.on(signal, () => {
+            const stopped = new Stopped(signal)
+            if (stop.signal.aborted) process.exit(stopped.exitCode)
+            stop.abort(stopped)
+        })
+    }
+    return stop.signal
+}
+
+function withSubcommands(command: Command): Command[] {
+    return [command, ...command.commands.flatMap(withSubcommands)]
+}
+
+function inWords(error: unknown, showStack: boolean): string {
+    if (!(error instanceof Error)) return String(error)
+    return showStack && !(error instanceof UserError) ? (error.stack ?? error.message) : error.message
+}
