@@ -1,7 +1,7 @@
 // The Merkle tree of RFC 6962 §2.1 (RFC 9162 §2.1.1 is the same): hashes of leaves, of nodes, and the root of a
 // log that only grows. Wherever a leaf is asked for, it is the leaf's hash.
-import { sha256 } from "@noble/hashes/sha2.js"
 import { concatBytes } from "./bytes.ts"
+import { sha256 } from "./hash.ts"
 
 /**
  * The roots of the complete subtrees that a tree of `size` leaves consists of, largest (leftmost) first:
