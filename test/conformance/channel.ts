@@ -76,15 +76,6 @@ export function channelConformance(name: string, open: () => Promise<OpenChannel
             expect(await taken).toStrictEqual([new Uint8Array(0), large])
         })
 
-        test("carries a frame as it was at the call", async () => {
-            const taken = take(right, 1)
-            const bytes = frame(1)
-            const sending = left.send(bytes)
-            bytes.fill(0xff)
-            await sending
-            expect(await taken).toStrictEqual([frame(1)])
-        })
-
         test("makes a sender wait for a receiver that does not pull", async () => {
             const chunk = new Uint8Array(64 * 1024)
             let sent = 0

@@ -17,7 +17,7 @@ export const closeCodes = {
  *
  * `send` hands the frame over at once, before any later `close`, and resolves once the transport can take the next
  * one, so a caller that awaits it never queues more than one frame beyond the transport's own bound; it rejects
- * once the channel is closed, and whatever the caller does to the frame after the call changes nothing. `frames`
+ * once the channel is closed. The bytes belong to the channel from the call on, and must not be changed. `frames`
  * may be iterated once; it ends when either side closes and drops nothing that arrived before. While nobody pulls,
  * the transport stops reading, so a sender feels the receiver's pace. Only the first `close` counts.
  */

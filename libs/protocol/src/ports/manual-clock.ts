@@ -16,6 +16,11 @@ export class ManualClock implements Clock {
         return this.#now
     }
 
+    /** How many wait: none, if whoever stopped waiting said so. */
+    get waiting(): number {
+        return this.#waiters.length
+    }
+
     until(time: UnixMs, signal?: AbortSignal): Promise<void> {
         return new Promise((resolve, reject) => {
             signal?.throwIfAborted()

@@ -253,7 +253,6 @@ class Connection implements Peer {
 
     /** Says why and closes. The transport has the frame before the close, and nobody waits for a slow reader. */
     #end(id: number, refusal: Refusal, code: number): void {
-        if (this.#closing) return
         this.#post({ type: "RespError", id, chain: this.#options.chain, body: respError(refusal) })
         this.close(code, refusal.code)
     }

@@ -70,7 +70,6 @@ export class Questions {
     }
 
     async #answer(id: number, type: RequestType, signal: AbortSignal | undefined): Promise<Body> {
-        signal?.throwIfAborted()
         if (this.#ended !== undefined) throw this.#ended
         const over = new AbortController()
         const until = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal])

@@ -3,7 +3,8 @@
  *
  * The library keeps the last of two equal keys, replaces invalid UTF-8, recurses into nested arrays, runs
  * extensions, and reserves memory for as many elements as a header claims. A frame that passes here gives it no
- * occasion to: one value, plain types, every claimed length backed by bytes.
+ * occasion to: one value, plain types, every claimed length backed by bytes. Nothing here grows with a claim: a
+ * count is only a number until as many elements have been walked.
  */
 import { toUtf8 } from "@tallylight/crypto/bytes.js"
 
@@ -53,8 +54,6 @@ export function checkShape(frame: Uint8Array): void {
 
     function enter(count: number, isMap: boolean): void {
         if (open.length === maxDepth) fail("nested too deep")
-        // An element takes a byte at least, so a count beyond the bytes that are left is a lie.
-        if (count * (isMap ? 2 : 1) > frame.length - at) fail("ends early")
         open.push({ left: count, keys: isMap ? new Set() : undefined })
     }
 
