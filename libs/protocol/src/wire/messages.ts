@@ -32,6 +32,15 @@ function line(most: number) {
         .regex(/^\P{Cc}*$/u, { error: "expected no control characters" })
 }
 
+/** Not zod's readonly(), which freezes the value even if it is wrong, and throws where it is bytes. */
+function list<T extends z.ZodType>(item: T, least: number, most: number) {
+    return z
+        .array(item)
+        .min(least)
+        .max(most)
+        .transform((items): ReadonlyArray<z.output<T>> => items)
+}
+
 const uint = z.int().min(0)
 export const uint32 = uint.max(0xffffffff)
 const none = z.strictObject({})
@@ -66,8 +75,8 @@ const register = z.discriminatedUnion("role", [
         identity: key,
         sequence: uint,
         dealt: z.boolean(),
-        commitments: z.array(point).min(1).max(maxMembers),
-        members: z.array(member).min(1).max(maxMembers),
+        commitments: list(point, 1, maxMembers),
+        members: list(member, 1, maxMembers),
         signature,
     }),
 ])
@@ -75,7 +84,7 @@ const register = z.discriminatedUnion("role", [
 export const messages = {
     ReqHello: z
         .strictObject({
-            versions: z.array(uint32).min(1).max(16),
+            versions: list(uint32, 1, 16),
             role: z.enum(["observer", "party", "requester"]),
             nonce: bytes(32),
             /** All three null from somebody who stays anonymous; else the answer to the last RespHello's nonce. */
@@ -127,8 +136,8 @@ export const messages = {
     RespPubKey: z.strictObject({
         round: uint,
         Y: point,
-        commitments: z.array(point).min(1).max(maxMembers),
-        members: z.array(key).min(1).max(maxMembers),
+        commitments: list(point, 1, maxMembers),
+        members: list(key, 1, maxMembers),
     }),
 
     ReqContribution: z.strictObject({
@@ -177,7 +186,7 @@ export const messages = {
 
     ReqSubscribe: z
         .strictObject({
-            kinds: z.array(z.string().max(32)).max(32).nullable(),
+            kinds: list(z.string().max(32), 0, 32).nullable(),
             /** At most one of the two; both null means from the head on. */
             index: uint.nullable(),
             round: uint.nullable(),
@@ -188,17 +197,17 @@ export const messages = {
     RespSubscribe: z.strictObject({ from: uint, size: uint }),
     /** One-way. Entries in ascending order, and the checkpoint of exactly `size`, which covers them. */
     Event: z.strictObject({
-        entries: z.array(z.strictObject({ index: uint, entry })).max(1024),
+        entries: list(z.strictObject({ index: uint, entry }), 0, 1024),
         size: uint,
         checkpoint,
     }),
 
     ReqEntries: z.strictObject({ from: uint, limit: uint.min(1).max(1024) }),
-    RespEntries: z.strictObject({ from: uint, entries: z.array(entry).max(1024) }),
+    RespEntries: z.strictObject({ from: uint, entries: list(entry, 0, 1024) }),
     ReqProof: z.strictObject({ index: uint, size: uint }),
-    RespProof: z.strictObject({ leaf: bytes(32), proof: z.array(bytes(32)).max(64) }),
+    RespProof: z.strictObject({ leaf: bytes(32), proof: list(bytes(32), 0, 64) }),
     ReqConsistency: z.strictObject({ from: uint, to: uint }),
-    RespConsistency: z.strictObject({ proof: z.array(bytes(32)).max(128) }),
+    RespConsistency: z.strictObject({ proof: list(bytes(32), 0, 128) }),
 
     RespError: z.strictObject({
         code: line(64),
