@@ -9,18 +9,18 @@ import { emptyRoot, leafHash } from "./merkle.ts"
 import { addCosignature, parseNote, parseVerifierKey, signNote } from "./note.ts"
 
 type Vectors = {
-    readonly notes: ReadonlyArray<{
+    readonly notes: readonly {
         readonly id: string
         readonly vkeys: readonly string[]
         readonly note: string
         readonly valid: boolean
-    }>
-    readonly witness_requests: ReadonlyArray<{
+    }[]
+    readonly witness_requests: readonly {
         readonly old: number
         readonly new: number
         readonly proof?: readonly string[]
         readonly expect: number
-    }>
+    }[]
 }
 const vectors = JSON.parse(
     readFileSync(new URL("../../../test/vectors/signed-notes.json", import.meta.url), "utf8"),

@@ -5,7 +5,7 @@ import { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } 
 import { appendLeaf, emptyRange, leafHash, nodeHash, rangeRoot } from "./merkle.ts"
 
 type Vectors = {
-    readonly inclusion: ReadonlyArray<{
+    readonly inclusion: readonly {
         readonly id: string
         readonly leafIdx: number
         readonly treeSize: number
@@ -13,8 +13,8 @@ type Vectors = {
         readonly leafHash: string
         readonly proof: readonly string[] | null
         readonly wantErr: boolean
-    }>
-    readonly consistency: ReadonlyArray<{
+    }[]
+    readonly consistency: readonly {
         readonly id: string
         readonly size1: number
         readonly size2: number
@@ -22,12 +22,12 @@ type Vectors = {
         readonly root2: string
         readonly proof: readonly string[] | null
         readonly wantErr: boolean
-    }>
+    }[]
     readonly ct_reference_tree: {
         readonly leaf_hashes: readonly string[]
         readonly roots_by_size: readonly string[]
-        readonly inclusion: ReadonlyArray<{ index: number; size: number; proof: string[] }>
-        readonly consistency: ReadonlyArray<{ size1: number; size2: number; proof: string[] }>
+        readonly inclusion: readonly { index: number; size: number; proof: string[] }[]
+        readonly consistency: readonly { size1: number; size2: number; proof: string[] }[]
     }
 }
 const vectors = JSON.parse(

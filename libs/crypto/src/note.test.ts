@@ -18,13 +18,13 @@ import {
 } from "./note.ts"
 
 type Vectors = {
-    readonly notes: ReadonlyArray<{
+    readonly notes: readonly {
         readonly id: string
         readonly vkeys: readonly string[]
         readonly note: string
         readonly valid: boolean
         readonly skey?: string
-    }>
+    }[]
     readonly bad_vkeys: readonly string[]
 }
 const vectors = JSON.parse(

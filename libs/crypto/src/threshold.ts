@@ -35,7 +35,7 @@ export function lagrangeAtZero(indices: readonly number[]): Scalar[] {
 /** M = D* - Σ λ_i S_i. The shares are taken as verified and as many as the threshold: too few give another M. */
 export function combineShares(
     d: Point,
-    shares: ReadonlyArray<{ readonly index: number; readonly share: Point }>,
+    shares: readonly { readonly index: number; readonly share: Point }[],
 ): Point {
     const factors = lagrangeAtZero(shares.map(({ index }) => index))
     const points = shares.map(({ share }) => share)
