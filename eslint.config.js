@@ -53,8 +53,15 @@ export default defineConfig(
             ],
             "@typescript-eslint/consistent-type-definitions": "off",
             "@typescript-eslint/consistent-type-imports": "error",
-            "@typescript-eslint/array-type": ["error", { default: "array-simple" }],
-            "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+            "@typescript-eslint/array-type": ["error", { default: "array" }],
+            "@typescript-eslint/no-unused-vars": [
+                "error",
+                { ignoreRestSiblings: true, varsIgnorePattern: "^_", argsIgnorePattern: "^_" },
+            ],
+            "@typescript-eslint/no-confusing-void-expression": [
+                "error",
+                { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+            ],
         },
     },
     {

@@ -51,7 +51,7 @@ class End implements Channel {
     readonly #capacity: number
     readonly #arrived: Uint8Array[] = []
     /** Sends of this end that wait for room, oldest first. */
-    readonly #waiting: Array<{ resolve: () => void; reject: (reason: Error) => void }> = []
+    readonly #waiting: { resolve: () => void; reject: (reason: Error) => void }[] = []
     /** Frames that this end has sent and the other has not pulled. */
     #unpulled = 0
     #other: End | undefined

@@ -28,10 +28,10 @@ function problem(bytes: Uint8Array): string {
     return "accepted"
 }
 
-type Path = ReadonlyArray<string | number>
+type Path = readonly (string | number)[]
 
 /** Every place in a value, the value itself included. */
-function places(value: unknown, path: Path = []): Array<{ path: Path; value: unknown }> {
+function places(value: unknown, path: Path = []): { path: Path; value: unknown }[] {
     const inner = Array.isArray(value)
         ? value.flatMap((item, i) => places(item, [...path, i]))
         : isMap(value)

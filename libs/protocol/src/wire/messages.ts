@@ -38,7 +38,7 @@ function list<T extends z.ZodType>(item: T, least: number, most: number) {
         .array(item)
         .min(least)
         .max(most)
-        .transform((items): ReadonlyArray<z.output<T>> => items)
+        .transform((items): readonly z.output<T>[] => items)
 }
 
 const uint = z.int().min(0)

@@ -71,7 +71,7 @@ function alone(options: Partial<PeerOptions>, line: LineOptions = {}) {
     void (async () => {
         for await (const bytes of left.frames) answers.push(decodeFrame(bytes, 1 << 20))
     })()
-    async function send(...frames: ReadonlyArray<Uint8Array | object>): Promise<void> {
+    async function send(...frames: readonly (Uint8Array | object)[]): Promise<void> {
         for (const frame of frames) {
             await left.send(frame instanceof Uint8Array ? frame : encodeFrame({ chain, ...frame } as Frame))
         }

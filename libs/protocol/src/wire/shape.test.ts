@@ -5,7 +5,7 @@ import { DecodeError } from "./decode-error.ts"
 import { checkShape } from "./shape.ts"
 
 /** MessagePack by hand: numbers are bytes, text is ASCII. */
-function raw(...parts: ReadonlyArray<number | string | readonly number[]>): Uint8Array {
+function raw(...parts: readonly (number | string | readonly number[])[]): Uint8Array {
     return Uint8Array.from(
         parts.flatMap((part) => (typeof part === "string" ? [...Buffer.from(part, "ascii")] : part)),
     )

@@ -1,0 +1,49 @@
+/** The operator's list of who may register as a party, on chains that have one (PROTOCOL.md §4.3). */
+import { uint64 } from "@tallylight/crypto/bytes.js"
+import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
+import type { EntryOf } from "../ledger/entry.ts"
+import { nameOf, withEntry } from "../ledger/state.ts"
+import type { ChainState } from "../ledger/state.ts"
+import { tags } from "../tags.ts"
+import { require } from "../wire/refusal.ts"
+import { sign, verifySignature } from "./signer.ts"
+import type { Signer, Statement } from "./signer.ts"
+
+type Admission = Omit<EntryOf<"admission">, "kind" | "time">
+
+function statement(
+    chain: Uint8Array,
+    { identity, admitted, sequence }: Omit<Admission, "signature">,
+): Statement {
+    return [tags.signAdmission, chain, identity, Uint8Array.of(admitted ? 1 : 0), uint64(sequence)]
+}
+
+export function makeAdmission(
+    chain: Uint8Array,
+    operator: Signer,
+    fields: Omit<Admission, "signature">,
+): Admission {
+    return { ...fields, signature: sign(operator, statement(chain, fields)) }
+}
+
+export function applyAdmission(state: ChainState, entry: EntryOf<"admission">): ChainState {
+    require(state.genesis.parameters.admission === "listed", "not-operator")
+    require(entry.sequence > state.admissionSequence, "stale-sequence", { last: state.admissionSequence })
+    const name = nameOf(entry.identity)
+    const admitted = new Set(state.admitted)
+    if (entry.admitted) admitted.add(name)
+    else admitted.delete(name)
+    const party = state.parties.get(name)
+    const removed = party !== undefined && !entry.admitted
+    return {
+        ...state,
+        admitted,
+        admissionSequence: entry.sequence,
+        parties: removed ? withEntry(state.parties, name, { ...party, revoked: true }) : state.parties,
+    }
+}
+
+export function verifyAdmission(state: ChainState, entry: EntryOf<"admission">): void {
+    require(isEd25519PublicKey(entry.identity), "bad-key")
+    verifySignature(state.genesis.parameters.operatorKey, statement(state.chain, entry), entry.signature)
+}

@@ -1,0 +1,63 @@
+/** The entry that makes a chain, and whose hash is the chain's id (PROTOCOL.md §4.1). */
+import { emptyRange } from "@tallylight/crypto/merkle.js"
+import { isVrfPublicKey } from "@tallylight/crypto/ecvrf.js"
+import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
+import { sha256 } from "@tallylight/crypto/hash.js"
+import { encodeEntry } from "../ledger/entry.ts"
+import { nameOf } from "../ledger/state.ts"
+import type { ChainState, Genesis } from "../ledger/state.ts"
+import { require } from "../wire/refusal.ts"
+
+export const protocolVersion = 1
+
+export function chainId(genesis: Genesis): Uint8Array {
+    return sha256(encodeEntry(genesis))
+}
+
+/** The state in front of entry 0: everything empty. The caller then applies the genesis as any other entry. */
+export function stateBefore(genesis: Genesis): ChainState {
+    checkParameters(genesis)
+    const keys = [genesis.ledgerKey, genesis.messageKey, genesis.vrfKey].map(nameOf)
+    require(new Set(keys).size === keys.length, "bad-genesis", { problem: "one key in two places" })
+    return {
+        chain: chainId(genesis),
+        genesis,
+        range: emptyRange,
+        time: genesis.time,
+        admitted: new Set(),
+        admissionSequence: 0,
+        parties: new Map(),
+        requesters: new Map(),
+        keys: new Map(keys.map((key) => [key, "pdl"])),
+        queue: [],
+        rounds: 0,
+        current: undefined,
+        withheld: new Map(),
+        latest: undefined,
+    }
+}
+
+function checkParameters(genesis: Genesis): void {
+    const { parameters, witnesses, quorum } = genesis
+    const problem = (holds: boolean, name: string) => require(holds, "bad-genesis", { problem: name })
+    problem(genesis.version === protocolVersion, "version")
+    problem(parameters.expectedContributors >= 1, "expectedContributors")
+    problem(parameters.minimumContributors >= 1, "minimumContributors")
+    problem(parameters.contributionWindowMs >= 1, "contributionWindowMs")
+    problem(parameters.decryptionWindowMs >= 1, "decryptionWindowMs")
+    problem(parameters.queueLength >= 1, "queueLength")
+    problem(parameters.registrationRounds >= 2, "registrationRounds")
+    problem(quorum <= witnesses.length, "quorum")
+    problem(new Set(witnesses.map(({ name }) => name)).size === witnesses.length, "witnesses")
+    const noOperator = parameters.operatorKey.every((byte) => byte === 0)
+    problem(noOperator === (parameters.admission === "open"), "operatorKey")
+}
+
+/** Every key of the genesis is what it claims to be; see ledger/check.ts. */
+export function verifyGenesis(genesis: Genesis): void {
+    const { parameters, witnesses } = genesis
+    const signers = [genesis.ledgerKey, genesis.messageKey, ...witnesses.map(({ key }) => key)]
+    if (parameters.admission === "listed") signers.push(parameters.operatorKey)
+    require(signers.every(isEd25519PublicKey), "bad-key")
+    require(isVrfPublicKey(genesis.vrfKey), "bad-key")
+}

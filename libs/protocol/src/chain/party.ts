@@ -1,0 +1,81 @@
+/** A party's registration: its identity, its VRF key, and proof that it holds both (PROTOCOL.md §4.2). */
+import { uint64 } from "@tallylight/crypto/bytes.js"
+import { isVrfPublicKey, vrfProve, vrfPublicKey, vrfVerify } from "@tallylight/crypto/ecvrf.js"
+import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
+import { transcript } from "@tallylight/crypto/transcript.js"
+import type { EntryOf } from "../ledger/entry.ts"
+import { nameOf, withEntry } from "../ledger/state.ts"
+import type { ChainState } from "../ledger/state.ts"
+import { tags } from "../tags.ts"
+import { require } from "../wire/refusal.ts"
+import { claimKeys } from "./keys.ts"
+import { sign, verifySignature } from "./signer.ts"
+import type { Signer, Statement } from "./signer.ts"
+
+type Registration = Omit<EntryOf<"party-registration">, "kind" | "time">
+type Claim = Pick<Registration, "identity" | "sequence" | "vrfKey">
+
+/**
+ * The VRF input that shows possession of the VRF key. It is longer than the 32 bytes of a ticket, so the proof
+ * says nothing about any lottery.
+ */
+function possessionInput(chain: Uint8Array, { identity, sequence, vrfKey }: Claim): Uint8Array {
+    return transcript(tags.vrfPossession, chain, identity, uint64(sequence), vrfKey)
+}
+
+function statement(chain: Uint8Array, claim: Claim, possession: Uint8Array): Statement {
+    return [
+        tags.signPartyRegistration,
+        chain,
+        claim.identity,
+        uint64(claim.sequence),
+        claim.vrfKey,
+        possession,
+    ]
+}
+
+export function makePartyRegistration(
+    chain: Uint8Array,
+    keys: { readonly signer: Signer; readonly vrfSeed: Uint8Array },
+    sequence: number,
+): Registration {
+    const claim = { identity: keys.signer.publicKey, sequence, vrfKey: vrfPublicKey(keys.vrfSeed) }
+    const possession = vrfProve(keys.vrfSeed, possessionInput(chain, claim))
+    return signPartyRegistration(chain, keys.signer, { ...claim, possession })
+}
+
+export function signPartyRegistration(
+    chain: Uint8Array,
+    signer: Signer,
+    fields: Omit<Registration, "signature">,
+): Registration {
+    return { ...fields, signature: sign(signer, statement(chain, fields, fields.possession)) }
+}
+
+export function applyPartyRegistration(state: ChainState, entry: EntryOf<"party-registration">): ChainState {
+    const name = nameOf(entry.identity)
+    const { admission, registrationRounds } = state.genesis.parameters
+    require(admission === "open" || state.admitted.has(name), "not-admitted")
+    const last = state.parties.get(name)?.sequence ?? -1
+    require(entry.sequence > last, "stale-sequence", { last })
+    require(!state.requesters.has(name), "key-taken", { key: name })
+    const party = {
+        identity: entry.identity,
+        vrfKey: entry.vrfKey,
+        sequence: entry.sequence,
+        lastRound: state.rounds + registrationRounds,
+        revoked: false,
+    }
+    return {
+        ...state,
+        keys: claimKeys(state, name, [entry.vrfKey]),
+        parties: withEntry(state.parties, name, party),
+    }
+}
+
+export function verifyPartyRegistration(state: ChainState, entry: EntryOf<"party-registration">): void {
+    require(isEd25519PublicKey(entry.identity) && isVrfPublicKey(entry.vrfKey), "bad-key")
+    verifySignature(entry.identity, statement(state.chain, entry, entry.possession), entry.signature)
+    const output = vrfVerify(entry.vrfKey, possessionInput(state.chain, entry), entry.possession)
+    require(output !== undefined, "bad-possession")
+}

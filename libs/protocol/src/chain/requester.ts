@@ -1,0 +1,170 @@
+/**
+ * A requester's registration: the committee that opens its rounds (PROTOCOL.md §4.4).
+ *
+ * The secret x is shared by a polynomial f of degree t - 1 with f(0) = x; A_j = f_j B are its Feldman
+ * commitments, Y = A_0, and member i holds x_i = f(i) with Y_i = Σ i^j A_j = x_i B. A committee of one has
+ * t = n = 1 and x_1 = x. Each member signs the whole, with a proof that it holds x_i.
+ */
+import { concatBytes, uint16, uint64 } from "@tallylight/crypto/bytes.js"
+import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
+import type { Point } from "@tallylight/crypto/group.js"
+import { encodePoint, ristretto255 } from "@tallylight/crypto/ristretto255.js"
+import { encodeScalar } from "@tallylight/crypto/scalar.js"
+import type { Scalar } from "@tallylight/crypto/scalar.js"
+import { proveLog, verifyLog } from "@tallylight/crypto/schnorr.js"
+import { evaluateCommitments } from "@tallylight/crypto/threshold.js"
+import type { Context } from "@tallylight/crypto/transcript.js"
+import type { CommitteeMember, EntryOf } from "../ledger/entry.ts"
+import { nameOf, withEntry } from "../ledger/state.ts"
+import type { ChainState } from "../ledger/state.ts"
+import { tags } from "../tags.ts"
+import { require } from "../wire/refusal.ts"
+import { element, scalar } from "./elements.ts"
+import { claimKeys } from "./keys.ts"
+import { sign, verifySignature } from "./signer.ts"
+import type { Signer, Statement } from "./signer.ts"
+
+type Registration = Omit<EntryOf<"requester-registration">, "kind" | "time">
+
+/** What all members agree on before any of them signs. */
+export type CommitteePlan = Pick<Registration, "identity" | "sequence" | "dealt" | "commitments"> & {
+    readonly identities: readonly Uint8Array[]
+}
+
+function planParts(chain: Uint8Array, plan: CommitteePlan): Uint8Array[] {
+    const { identity, sequence, dealt, commitments, identities } = plan
+    return [
+        chain,
+        identity,
+        uint64(sequence),
+        Uint8Array.of(dealt ? 1 : 0),
+        concatBytes(...commitments),
+        concatBytes(...identities),
+    ]
+}
+
+function possessionContext(chain: Uint8Array, plan: CommitteePlan, index: number): Context {
+    return { tag: tags.possession, parts: [...planParts(chain, plan), uint16(index)] }
+}
+
+function memberStatement(
+    chain: Uint8Array,
+    plan: CommitteePlan,
+    index: number,
+    proof: Pick<CommitteeMember, "A" | "s">,
+): Statement {
+    return [tags.signCommitteeMember, ...planParts(chain, plan), uint16(index), proof.A, proof.s]
+}
+
+function requesterStatement(
+    chain: Uint8Array,
+    plan: CommitteePlan,
+    members: readonly CommitteeMember[],
+): Statement {
+    const joined = members.map(({ A, s, signature }) => concatBytes(A, s, signature))
+    return [tags.signRequesterRegistration, ...planParts(chain, plan), concatBytes(...joined)]
+}
+
+/** Member `index`'s part of the registration. `random` is 32 fresh bytes. */
+export function joinCommittee(
+    chain: Uint8Array,
+    plan: CommitteePlan,
+    own: {
+        readonly index: number
+        readonly signer: Signer
+        readonly secret: Scalar
+        readonly random: Uint8Array
+    },
+): CommitteeMember {
+    const { commitment, response } = proveLog({
+        secret: own.secret,
+        context: possessionContext(chain, plan, own.index),
+        bound: [],
+        random: own.random,
+    })
+    const proof = { A: encodePoint(commitment), s: encodeScalar(response) }
+    const signature = sign(own.signer, memberStatement(chain, plan, own.index, proof))
+    return { identity: own.signer.publicKey, ...proof, signature }
+}
+
+export function makeRequesterRegistration(
+    chain: Uint8Array,
+    plan: CommitteePlan,
+    signer: Signer,
+    members: readonly CommitteeMember[],
+): Registration {
+    const { identities: _, ...rest } = plan
+    return { ...rest, members, signature: sign(signer, requesterStatement(chain, plan, members)) }
+}
+
+/** The registration of a requester that opens its rounds alone. */
+export function makeSoloRegistration(
+    chain: Uint8Array,
+    keys: { readonly signer: Signer; readonly secret: Scalar },
+    sequence: number,
+    random: Uint8Array,
+): Registration {
+    const identity = keys.signer.publicKey
+    const commitments = [encodePoint(ristretto255.multiplyBase(keys.secret))]
+    const plan = { identity, sequence, dealt: false, commitments, identities: [identity] }
+    const member = joinCommittee(chain, plan, { index: 1, ...keys, random })
+    return makeRequesterRegistration(chain, plan, keys.signer, [member])
+}
+
+export function applyRequesterRegistration(
+    state: ChainState,
+    entry: EntryOf<"requester-registration">,
+): ChainState {
+    const { identity, sequence, commitments, dealt } = entry
+    const members = entry.members.map((member) => member.identity)
+    const [t, n] = [commitments.length, members.length]
+    const name = nameOf(identity)
+    require(t <= n, "bad-committee", { t, n })
+    // Without witnesses two disjoint quorums could open one tally on two ledgers.
+    require(state.genesis.quorum > 0 || 2 * t > n, "bad-committee", { t, n })
+    require(new Set(members.map(nameOf)).size === n, "bad-committee", { problem: "member twice" })
+    const former = state.requesters.get(name)
+    require(sequence > (former?.sequence ?? -1), "stale-sequence", { last: former?.sequence ?? -1 })
+    require(!state.parties.has(name), "key-taken", { key: name })
+    const requester = {
+        identity,
+        commitments,
+        members,
+        dealt,
+        sequence,
+        lastRound: state.rounds + state.genesis.parameters.registrationRounds,
+        revoked: false,
+        requestSequence: former?.requestSequence ?? -1,
+    }
+    return {
+        ...state,
+        keys: claimKeys(state, name, commitments.slice(0, 1)),
+        requesters: withEntry(state.requesters, name, requester),
+    }
+}
+
+export function verifyRequesterRegistration(
+    state: ChainState,
+    entry: EntryOf<"requester-registration">,
+): void {
+    const { members } = entry
+    const plan = { ...entry, identities: members.map(({ identity }) => identity) }
+    require([entry.identity, ...plan.identities].every(isEd25519PublicKey), "bad-key")
+    verifySignature(entry.identity, requesterStatement(state.chain, plan, members), entry.signature)
+    const commitments = entry.commitments.map(element)
+    members.forEach((member, at) => {
+        const index = at + 1
+        verifySignature(member.identity, memberStatement(state.chain, plan, index, member), member.signature)
+        const proof = { commitment: element(member.A), response: scalar(member.s) }
+        const point = memberKey(commitments, index)
+        const context = possessionContext(state.chain, plan, index)
+        require(verifyLog({ point, context, bound: [], proof }), "bad-possession", { member: index })
+    })
+}
+
+/** Y_i, refused where it is the identity: everybody knows that share. */
+function memberKey(commitments: readonly Point[], index: number): Point {
+    const key = evaluateCommitments(commitments, index)
+    require(!ristretto255.isIdentity(key), "bad-committee", { member: index })
+    return key
+}

@@ -1,0 +1,42 @@
+/** The signed end of a registration; it counts for requests logged after it (PROTOCOL.md §4.2). */
+import { uint64 } from "@tallylight/crypto/bytes.js"
+import type { EntryOf } from "../ledger/entry.ts"
+import { nameOf, withEntry } from "../ledger/state.ts"
+import type { ChainState } from "../ledger/state.ts"
+import { tags } from "../tags.ts"
+import { Refusal, require } from "../wire/refusal.ts"
+import { sign, verifySignature } from "./signer.ts"
+import type { Signer, Statement } from "./signer.ts"
+
+type Revocation = Omit<EntryOf<"revocation">, "kind" | "time">
+
+function statement(chain: Uint8Array, identity: Uint8Array, sequence: number): Statement {
+    return [tags.signRevocation, chain, identity, uint64(sequence)]
+}
+
+export function makeRevocation(chain: Uint8Array, signer: Signer, sequence: number): Revocation {
+    const identity = signer.publicKey
+    return { identity, sequence, signature: sign(signer, statement(chain, identity, sequence)) }
+}
+
+export function applyRevocation(state: ChainState, entry: EntryOf<"revocation">): ChainState {
+    const name = nameOf(entry.identity)
+    const { sequence } = entry
+    const party = state.parties.get(name)
+    const requester = state.requesters.get(name)
+    const registered = party ?? requester
+    if (registered === undefined || registered.revoked) throw new Refusal("not-registered")
+    require(sequence > registered.sequence, "stale-sequence", { last: registered.sequence })
+    const ended = { sequence, revoked: true }
+    return {
+        ...state,
+        parties: party ? withEntry(state.parties, name, { ...party, ...ended }) : state.parties,
+        requesters: requester
+            ? withEntry(state.requesters, name, { ...requester, ...ended })
+            : state.requesters,
+    }
+}
+
+export function verifyRevocation(state: ChainState, entry: EntryOf<"revocation">): void {
+    verifySignature(entry.identity, statement(state.chain, entry.identity, entry.sequence), entry.signature)
+}

@@ -1,0 +1,110 @@
+/**
+ * The state of a chain: what the fold over its entries knows (PROTOCOL.md §6).
+ *
+ * Every value is immutable. A snapshot (the roster at a request, the committee of a round) is a reference to the
+ * map or record as it was then.
+ */
+import type { CompactRange } from "@tallylight/crypto/merkle.js"
+import { toHex } from "@tallylight/crypto/bytes.js"
+import type { UnixMs } from "../ports/clock.ts"
+import type { EntryOf } from "./entry.ts"
+
+export type Genesis = EntryOf<"genesis">
+
+/** Bytes as a map key: identities, keys. */
+export type Name = string
+export const nameOf: (bytes: Uint8Array) => Name = toHex
+
+export type Party = {
+    readonly identity: Uint8Array
+    readonly vrfKey: Uint8Array
+    readonly sequence: number
+    /** The last round whose roster this registration can be on. */
+    readonly lastRound: number
+    /** A revoked party stays here so that its sequence number and keys stay used. */
+    readonly revoked: boolean
+}
+
+export type Requester = {
+    readonly identity: Uint8Array
+    /** A_0 … A_{t-1}; A_0 = Y, so the threshold t is their number. */
+    readonly commitments: readonly Uint8Array[]
+    /** Member i (from 1) is members[i - 1]. */
+    readonly members: readonly Uint8Array[]
+    readonly dealt: boolean
+    readonly sequence: number
+    readonly lastRound: number
+    readonly revoked: boolean
+    /** Of its requests, which count apart from its registrations. */
+    readonly requestSequence: number
+}
+
+export type PendingRequest = {
+    readonly index: number
+    readonly leaf: Uint8Array
+    readonly identity: Uint8Array
+    readonly Y: Uint8Array
+    readonly nonce: Uint8Array
+    readonly notBefore: UnixMs
+    /** Registrations in force when the request was logged; later ones count for later requests. */
+    readonly requester: Requester
+    readonly parties: ReadonlyMap<Name, Party>
+    /** Second and last attempt, after a round with too few contributors: everybody is elected. */
+    readonly retry: boolean
+}
+
+type RoundFacts = {
+    readonly round: number
+    readonly request: PendingRequest
+    /** Index, leaf hash and value of the ticket entry. */
+    readonly index: number
+    readonly leaf: Uint8Array
+    readonly ticket: Uint8Array
+    readonly k: number
+    readonly roster: ReadonlyMap<Name, Party>
+    readonly contributions: readonly EntryOf<"contribution">[]
+    readonly answered: ReadonlySet<Name>
+    readonly extensions: number
+}
+
+export type OpenRound = RoundFacts & { readonly phase: "open"; readonly closesAt: UnixMs }
+
+export type SealedRound = RoundFacts & {
+    readonly phase: "sealed"
+    readonly tally: EntryOf<"tally">
+    readonly tallyIndex: number
+    readonly tallyLeaf: Uint8Array
+    /** Root of the tree whose last entry is the tally: what the members' signatures name. */
+    readonly tallyRoot: Uint8Array
+    readonly answerBy: UnixMs
+    readonly shares: readonly EntryOf<"share">[]
+}
+
+export type Seed = { readonly output: Uint8Array; readonly ticketIndex: number }
+
+export type ChainState = {
+    /** SHA-256 of the genesis entry's bytes: the chain's id. */
+    readonly chain: Uint8Array
+    readonly genesis: Genesis
+    readonly range: CompactRange
+    readonly time: UnixMs
+    readonly admitted: ReadonlySet<Name>
+    readonly admissionSequence: number
+    readonly parties: ReadonlyMap<Name, Party>
+    readonly requesters: ReadonlyMap<Name, Requester>
+    /** Every key and identity ever registered, with the identity it belongs to. */
+    readonly keys: ReadonlyMap<Name, Name>
+    readonly queue: readonly PendingRequest[]
+    /** The number of the latest round that got a ticket; 0 before the first. */
+    readonly rounds: number
+    readonly current: OpenRound | SealedRound | undefined
+    /** Rounds that ended withheld and may still be opened late, by round number. */
+    readonly withheld: ReadonlyMap<number, SealedRound>
+    /** The latest beacon that was in time. */
+    readonly latest: Seed | undefined
+}
+
+/** A copy of `map` in which `name` stands for `value`. */
+export function withEntry<K, V>(map: ReadonlyMap<K, V>, name: K, value: V): ReadonlyMap<K, V> {
+    return new Map(map).set(name, value)
+}

@@ -1,0 +1,73 @@
+/** A request for a round, logged before anybody knows its seed (PROTOCOL.md §5.1). */
+import { uint64 } from "@tallylight/crypto/bytes.js"
+import { equalBytes } from "@tallylight/crypto/bytes.js"
+import { leafHash } from "@tallylight/crypto/merkle.js"
+import { sign, verifySignature } from "../chain/signer.ts"
+import type { Signer, Statement } from "../chain/signer.ts"
+import { encodeEntry } from "../ledger/entry.ts"
+import type { EntryOf } from "../ledger/entry.ts"
+import { nameOf, withEntry } from "../ledger/state.ts"
+import type { ChainState, Requester } from "../ledger/state.ts"
+import { tags } from "../tags.ts"
+import { Refusal, require } from "../wire/refusal.ts"
+import { rosterAt } from "./eligibility.ts"
+
+type Request = Omit<EntryOf<"request">, "kind" | "time">
+
+/** How many of one requester's requests may wait, and how far ahead one may ask. */
+export const requestsPerRequester = 2
+export const farthestAheadMs = 24 * 60 * 60 * 1000
+
+function statement(chain: Uint8Array, request: Omit<Request, "signature">): Statement {
+    const { identity, Y, nonce, sequence, notBefore } = request
+    return [tags.signRequest, chain, identity, Y, nonce, uint64(sequence), uint64(notBefore)]
+}
+
+/** `nonce` is 32 fresh bytes; `sequence` is above that of every earlier request of this identity. */
+export function makeRequest(
+    chain: Uint8Array,
+    signer: Signer,
+    fields: Pick<Request, "Y" | "nonce" | "sequence" | "notBefore">,
+): Request {
+    const request = { ...fields, identity: signer.publicKey }
+    return { ...request, signature: sign(signer, statement(chain, request)) }
+}
+
+export function applyRequest(state: ChainState, entry: EntryOf<"request">): ChainState {
+    const name = nameOf(entry.identity)
+    const requester = registeredRequester(state, name)
+    const Y = requester.commitments[0]
+    require(Y !== undefined && equalBytes(entry.Y, Y), "wrong-encryption-key")
+    require(entry.sequence > requester.requestSequence, "stale-sequence", { last: requester.requestSequence })
+    require(entry.notBefore <= entry.time + farthestAheadMs, "too-far-ahead", { now: entry.time })
+
+    const waiting = state.queue.filter((pending) => !pending.retry)
+    const own = waiting.filter((pending) => nameOf(pending.identity) === name)
+    const { queueLength, minimumContributors } = state.genesis.parameters
+    const full = waiting.length >= queueLength || own.length >= requestsPerRequester
+    require(!full, "queue-full", { waiting: waiting.length, own: own.length })
+    const roster = rosterAt(state.parties, state.rounds + 1).size
+    require(roster >= minimumContributors, "roster-too-small", { roster, minimum: minimumContributors })
+
+    const { identity, nonce, notBefore } = entry
+    const pending = {
+        ...{ index: state.range.size, leaf: leafHash(encodeEntry(entry)), identity, Y, nonce, notBefore },
+        ...{ requester, parties: state.parties, retry: false },
+    }
+    return {
+        ...state,
+        requesters: withEntry(state.requesters, name, { ...requester, requestSequence: entry.sequence }),
+        queue: [...state.queue, pending],
+    }
+}
+
+function registeredRequester(state: ChainState, name: string): Requester {
+    const requester = state.requesters.get(name)
+    if (requester === undefined || requester.revoked || requester.lastRound <= state.rounds)
+        throw new Refusal("not-registered")
+    return requester
+}
+
+export function verifyRequest(state: ChainState, entry: EntryOf<"request">): void {
+    verifySignature(entry.identity, statement(state.chain, entry), entry.signature)
+}

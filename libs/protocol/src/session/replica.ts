@@ -1,0 +1,98 @@
+/**
+ * A follower's copy of the chain's state, moved forward by what the PDL sends (PROTOCOL.md §8.5). Entries count
+ * only once a signed checkpoint covers them: until then nothing is handed out, and a PDL that sends one thing
+ * and signs another is caught before anybody acts on it.
+ */
+import { equalBytes } from "@tallylight/crypto/bytes.js"
+import { openCheckpoint } from "@tallylight/crypto/checkpoint.js"
+import type { Checkpoint } from "@tallylight/crypto/checkpoint.js"
+import { leafHash, rangeRoot } from "@tallylight/crypto/merkle.js"
+import { apply, begin } from "../ledger/apply.ts"
+import { decodeEntry } from "../ledger/entry.ts"
+import type { Entry } from "../ledger/entry.ts"
+import type { ChainState } from "../ledger/state.ts"
+import { verifyEntry } from "../ledger/verify.ts"
+import type { Message } from "../wire/messages.ts"
+import { Refusal, require } from "../wire/refusal.ts"
+
+/** One entry, with the chain's state before (undefined at the genesis) and after it. */
+export type Step = {
+    readonly index: number
+    readonly leaf: Uint8Array
+    readonly entry: Entry
+    readonly before: ChainState | undefined
+    readonly after: ChainState
+}
+
+export type ReplicaOptions = {
+    readonly chain: Uint8Array
+    /** A checkpoint verified earlier; the ledger must extend it, and entries below it are not proved again. */
+    readonly seen?: Pick<Checkpoint, "size" | "root">
+    /** Whether the proofs of this entry are to be checked; what is skipped is taken on the PDL's word. */
+    readonly proves: (entry: Entry) => boolean
+}
+
+export class Replica {
+    /** The latest state that a checkpoint covers; undefined before the first. */
+    state: ChainState | undefined
+    checkpoint: Checkpoint | undefined
+    readonly #options: ReplicaOptions
+    #ahead: ChainState | undefined
+    #steps: Step[] = []
+
+    constructor(options: ReplicaOptions) {
+        this.#options = options
+    }
+
+    /** Where the subscription must go on. */
+    get next(): number {
+        return this.#ahead?.range.size ?? 0
+    }
+
+    /** Forgets what no checkpoint has covered: the connection that sent it is gone. */
+    rewind(): void {
+        this.#ahead = this.state
+        this.#steps = []
+    }
+
+    /** The steps that are now certain: none while the event's checkpoint lies further ahead. */
+    extend(event: Message<"Event">): readonly Step[] {
+        for (const { index, entry } of event.entries) {
+            require(index === this.next, "missing-entries", { expected: this.next, got: index })
+            this.#take(entry)
+        }
+        const state = this.#ahead
+        if (state?.range.size !== event.size) return []
+        this.checkpoint = this.#open(state, event.checkpoint)
+        this.state = state
+        const steps = this.#steps
+        this.#steps = []
+        return steps
+    }
+
+    #take(bytes: Uint8Array): void {
+        const entry = decodeEntry(bytes)
+        const before = this.#ahead
+        const after = before === undefined ? begin(entry) : apply(before, entry)
+        if (before === undefined) require(equalBytes(after.chain, this.#options.chain), "wrong-chain")
+        const seen = this.#options.seen
+        const index = after.range.size - 1
+        if (index >= (seen?.size ?? 0) && this.#options.proves(entry)) verifyEntry(before ?? after, entry)
+        if (seen?.size === after.range.size)
+            require(equalBytes(rangeRoot(after.range), seen.root), "forked", { size: seen.size })
+        this.#ahead = after
+        this.#steps.push({ index, leaf: leafHash(bytes), entry, before, after })
+    }
+
+    #open(state: ChainState, note: string): Checkpoint {
+        const { origin, ledgerKey: publicKey } = state.genesis
+        const checkpoint = openCheckpoint(note, { origin, publicKey })
+        if (checkpoint === undefined) throw new Refusal("bad-checkpoint")
+        const seen = this.#options.seen?.size ?? 0
+        require(checkpoint.size >= seen, "forked", { seen, size: checkpoint.size })
+        const same =
+            checkpoint.size === state.range.size && equalBytes(checkpoint.root, rangeRoot(state.range))
+        require(same, "wrong-root", { size: state.range.size })
+        return checkpoint
+    }
+}
