@@ -1,0 +1,103 @@
+/** Any number of parties on one connection: who has to do what after each step of the ledger. */
+import type { Step } from "@tallylight/protocol/session/replica.js"
+import { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
+import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
+import type { Session } from "@tallylight/protocol/session/session.js"
+import type { ChainState, OpenRound } from "@tallylight/protocol/ledger/state.js"
+import type { Receipt } from "@tallylight/protocol/wire/messages.js"
+import { PeerRefused } from "@tallylight/protocol/wire/resp-error.js"
+import type { Party } from "./party.ts"
+
+export type LotteryEvents = {
+    readonly onRegistered: (party: Party, receipt: Receipt) => void
+    readonly onAnswered: (party: Party, round: number, kind: string, receipt: Receipt) => void
+    readonly onRefused: (party: Party, what: string, error: PeerRefused) => void
+    readonly onBrokenPromise: (broken: BrokenPromise) => void
+    /** Before anybody acts on a state: what it was must be durable, to recognise a history that contradicts it. */
+    readonly beforeActing: (state: ChainState) => Promise<void>
+    readonly onFault: (error: unknown) => void
+}
+
+export class Lottery {
+    readonly #parties: readonly Party[]
+    readonly #events: LotteryEvents
+    readonly #session: Session
+    readonly #receipts: ReceiptBook
+    #acted: Promise<void> = Promise.resolve()
+    #state: ChainState
+    /** What a party is doing, or has been told not to try again, in the open round or before the next. */
+    readonly #busy = new Set<Party>()
+
+    /** For one connection; the next one gets a new lottery. */
+    constructor(parties: readonly Party[], session: Session, state: ChainState, events: LotteryEvents) {
+        this.#parties = parties
+        this.#events = events
+        this.#session = session
+        this.#state = state
+        this.#receipts = new ReceiptBook(state.chain, session.genesis.messageKey)
+    }
+
+    /** Steps that are certain; returns at once. */
+    take(steps: readonly Step[]): void {
+        for (const broken of this.#receipts.compare(steps)) this.#events.onBrokenPromise(broken)
+        const last = steps.at(-1)
+        if (last !== undefined) this.#state = last.after
+        if (
+            steps.some(
+                ({ entry }) => entry.kind === "ticket" || entry.kind === "beacon" || entry.kind === "void",
+            )
+        )
+            this.#busy.clear()
+        this.act()
+    }
+
+    act(): void {
+        this.#acted = this.#acted
+            .then(() => this.#actNow())
+            .catch((error: unknown) => this.#events.onFault(error))
+    }
+
+    async #actNow(): Promise<void> {
+        const state = this.#state
+        const { current } = state
+        const idle = this.#parties.filter((party) => !this.#busy.has(party))
+        const unregistered = idle.filter((party) => party.needsRegistration(state))
+        const asked = current?.phase === "open" ? idle.filter((party) => party.isAsked(current)) : []
+        if (unregistered.length + asked.length === 0) return
+        await this.#events.beforeActing(state)
+        for (const party of unregistered)
+            this.#start(party, "registration", () => this.#register(party, state))
+        for (const party of asked) {
+            if (current?.phase === "open" && !this.#busy.has(party))
+                this.#start(party, "answer", () => this.#answer(party, state, current))
+        }
+    }
+
+    #start(party: Party, what: string, work: () => Promise<void>): void {
+        this.#busy.add(party)
+        work().catch((error: unknown) => {
+            if (error instanceof PeerRefused) this.#events.onRefused(party, what, error)
+            else this.#events.onFault(error)
+        })
+    }
+
+    async #register(party: Party, state: ChainState): Promise<void> {
+        const receipt = await party.register(state, this.#session.peer)
+        this.#keep(receipt)
+        this.#events.onRegistered(party, receipt)
+        this.#busy.delete(party)
+    }
+
+    async #answer(party: Party, state: ChainState, current: OpenRound): Promise<void> {
+        const answer = await party.answer(state, current)
+        if (answer === undefined) return
+        const receipt = await party.send(answer, current, this.#session.peer)
+        this.#keep(receipt)
+        this.#events.onAnswered(party, current.round, answer.kind, receipt)
+    }
+
+    #keep(receipt: Receipt): void {
+        const broken = this.#receipts.add(receipt)
+        if (broken !== undefined) this.#events.onBrokenPromise(broken)
+    }
+}

@@ -1,0 +1,119 @@
+/**
+ * One party: registers, draws its lot on every ticket and answers once.
+ *
+ * What it sends in a round is on disk before it is sent, and after a crash the same bytes are sent again: a
+ * second answer to one round would serve whoever shows two histories.
+ */
+import { concatBytes, equalBytes } from "@tallylight/crypto/bytes.js"
+import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
+import type { Signer } from "@tallylight/protocol/chain/signer.js"
+import { decodeEntry, encodeEntry } from "@tallylight/protocol/ledger/entry.js"
+import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
+import { nameOf } from "@tallylight/protocol/ledger/state.js"
+import type { ChainState, OpenRound } from "@tallylight/protocol/ledger/state.js"
+import type { Random } from "@tallylight/protocol/ports/clock.js"
+import type { Notebook } from "@tallylight/protocol/ports/notebook.js"
+import { makeAbstention } from "@tallylight/protocol/round/abstention.js"
+import { drawPoint, makeContribution } from "@tallylight/protocol/round/contribution.js"
+import { drawLot } from "@tallylight/protocol/round/eligibility.js"
+import type { Receipt } from "@tallylight/protocol/wire/messages.js"
+import type { Peer } from "@tallylight/protocol/wire/peer.js"
+
+export type PartyKeys = { readonly signer: Signer; readonly vrfSeed: Uint8Array }
+
+type Answer = EntryOf<"contribution"> | EntryOf<"abstention">
+
+/** The PDL shows another ticket for a round that this party has answered: two histories. */
+export class TwoTickets extends Error {
+    override readonly name = "TwoTickets"
+}
+
+const lastAnswer = "last-answer"
+
+export class Party {
+    readonly identity: Uint8Array
+    readonly #keys: PartyKeys
+    readonly #notebook: Notebook
+    readonly #random: Random
+
+    constructor(keys: PartyKeys, notebook: Notebook, random: Random) {
+        this.identity = keys.signer.publicKey
+        this.#keys = keys
+        this.#notebook = notebook
+        this.#random = random
+    }
+
+    /** Renewed when half of it has passed, so that a party that is away for a while stays on the roster. */
+    needsRegistration(state: ChainState): boolean {
+        const party = state.parties.get(nameOf(this.identity))
+        if (party === undefined || party.revoked) return true
+        return party.lastRound - state.rounds <= state.genesis.parameters.registrationRounds / 2
+    }
+
+    async register(state: ChainState, peer: Peer): Promise<Receipt> {
+        const sequence = (state.parties.get(nameOf(this.identity))?.sequence ?? -1) + 1
+        const registration = makePartyRegistration(state.chain, this.#keys, sequence)
+        const { receipt } = await peer.request("ReqRegister", { role: "party", ...registration })
+        return receipt
+    }
+
+    /** Whether this round waits for this party. */
+    isAsked(current: OpenRound): boolean {
+        const name = nameOf(this.identity)
+        return current.roster.has(name) && !current.answered.has(name)
+    }
+
+    /**
+     * The answer to an open round, durable before it is returned; undefined where the party stays silent.
+     * Rejects with {@link TwoTickets} where it has answered another ticket of that round.
+     */
+    async answer(state: ChainState, current: OpenRound): Promise<Answer | undefined> {
+        const before = await this.#recall()
+        const latest = before?.answer.round ?? 0
+        if (latest > current.round) return undefined
+        if (before !== undefined && latest === current.round) {
+            if (!equalBytes(before.leaf, current.leaf))
+                throw new TwoTickets(
+                    `round ${current.round} has another ticket than the one that was answered`,
+                )
+            return before.answer
+        }
+        const answer = this.#makeAnswer(state, current)
+        if (answer === undefined) return undefined
+        await this.#notebook.write(lastAnswer, concatBytes(current.leaf, encodeEntry(answer)))
+        return answer
+    }
+
+    async send(answer: Answer, current: OpenRound, peer: Peer): Promise<Receipt> {
+        const { ticket } = current
+        if (answer.kind === "contribution") {
+            const { kind: _, time: __, ...body } = answer
+            return (await peer.request("ReqContribution", { ...body, ticket })).receipt
+        }
+        const { kind: _, time: __, ...body } = answer
+        return (await peer.request("ReqAbstention", { ...body, ticket })).receipt
+    }
+
+    #makeAnswer(state: ChainState, current: OpenRound): Answer | undefined {
+        const { signer, vrfSeed } = this.#keys
+        const lot = drawLot(vrfSeed, current)
+        if (lot.elected) {
+            const point = drawPoint(new Uint8Array(), this.#random(64))
+            const own = { signer, lot, point, statement: new Uint8Array() }
+            const contribution = makeContribution(state.chain, current, own, this.#random)
+            return { ...contribution, kind: "contribution", time: 0 }
+        }
+        if (!state.genesis.parameters.everyoneAnswers) return undefined
+        return { ...makeAbstention(state.chain, current, signer, lot), kind: "abstention", time: 0 }
+    }
+
+    /** The last answer, and the leaf hash of the ticket that it answers. */
+    async #recall(): Promise<{ leaf: Uint8Array; answer: Answer } | undefined> {
+        const bytes = await this.#notebook.read(lastAnswer)
+        if (bytes === undefined) return undefined
+        const answer = decodeEntry(bytes.slice(32))
+        if (answer.kind !== "contribution" && answer.kind !== "abstention")
+            throw new Error("the note of the last answer holds something else")
+        return { leaf: bytes.slice(0, 32), answer }
+    }
+}

@@ -1,0 +1,96 @@
+/**
+ * From a message to a durable entry and its receipt: the cheap checks against the state, the proofs, then the
+ * cheap checks again inside the writer, because the state moves while proofs are verified.
+ */
+import { toHex } from "@tallylight/crypto/bytes.js"
+import { sha256 } from "@tallylight/crypto/hash.js"
+import type { Signer } from "@tallylight/protocol/chain/signer.js"
+import { apply } from "@tallylight/protocol/ledger/apply.js"
+import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
+import type { Entry } from "@tallylight/protocol/ledger/entry.js"
+import { makeReceipt } from "@tallylight/protocol/ledger/receipt.js"
+import { verifyEntry } from "@tallylight/protocol/ledger/verify.js"
+import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
+import type { Receipt } from "@tallylight/protocol/wire/messages.js"
+import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import type { Appended, LedgerWriter } from "./ledger-writer.ts"
+
+/** Receipts that an identical resend can still fetch. */
+const remembered = 16_384
+
+/** What makes two messages identical: everything but the times and verdicts that the server adds. */
+function digest(entry: Entry): string {
+    const bare = entry.kind === "share" ? { ...entry, time: 0, valid: false } : { ...entry, time: 0 }
+    return toHex(sha256(encodeEntry(bare)))
+}
+
+type Options = {
+    readonly writer: LedgerWriter
+    readonly messageKey: Signer
+    readonly clock: Clock
+    readonly backlog: number
+    /** Resolves once timers, sockets and other work had their turn. */
+    readonly breathe: () => Promise<void>
+}
+
+export class Acceptance {
+    readonly #options: Options
+    /** In the order of arrival, so that the oldest are forgotten first. */
+    readonly #receipts = new Map<string, Appended>()
+    /** Proofs are verified one after the other; the tail of that chain. */
+    #turn: Promise<void> = Promise.resolve()
+    #queued = 0
+
+    constructor(options: Options) {
+        this.#options = options
+    }
+
+    /** Called for every durable entry, at start-up for those of the past, in order. */
+    remember(appended: Appended): void {
+        this.#receipts.set(digest(appended.entry), appended)
+        const [oldest] = this.#receipts.keys()
+        if (this.#receipts.size > remembered && oldest !== undefined) this.#receipts.delete(oldest)
+    }
+
+    /** The receipt for `entry`, whose time is set when it is logged; an identical one gets the first receipt. */
+    async accept(build: (time: UnixMs) => Entry): Promise<Receipt> {
+        const { writer, clock, backlog } = this.#options
+        const entry = build(Math.max(clock.now(), writer.state.time))
+        const known = this.#known(entry)
+        if (known !== undefined) return known
+        apply(writer.state, entry)
+        if (this.#queued + writer.backlog >= backlog) throw new Refusal("busy", { backlog })
+        await this.#inTurn(() => verifyEntry(writer.state, entry))
+        try {
+            const appended = await writer.submit((_, time) => ({ ...entry, time }))
+            if (appended === undefined) throw new Error("an entry was submitted and not appended")
+            return this.#receipt(appended)
+        } catch (error) {
+            // Its twin, sent at the same time, may have been logged first.
+            const twin = error instanceof Refusal ? this.#known(entry) : undefined
+            if (twin === undefined) throw error
+            return twin
+        }
+    }
+
+    #known(entry: Entry): Receipt | undefined {
+        const appended = this.#receipts.get(digest(entry))
+        return appended && this.#receipt(appended)
+    }
+
+    #receipt({ index, entry }: Appended): Receipt {
+        return makeReceipt(this.#options.writer.state.chain, this.#options.messageKey, index, entry)
+    }
+
+    /** One at a time, with room for everything else in between: each proof holds the event loop for milliseconds. */
+    async #inTurn(verify: () => void): Promise<void> {
+        this.#queued += 1
+        const turn = this.#turn.then(this.#options.breathe).then(verify)
+        this.#turn = turn.catch(() => undefined)
+        try {
+            await turn
+        } finally {
+            this.#queued -= 1
+        }
+    }
+}

@@ -1,0 +1,58 @@
+/** Everything about a PDL that can be configured, with its default and the reason for it. */
+import { z } from "zod"
+
+const ms = z.int().min(1).max(0xffffffff)
+
+/** Fixed for ever by the genesis entry; read by `pdl init` and by the first start without --data. */
+const chain = z.strictObject({
+    name: z.string().default("local"),
+    /** The log's name (C2SP): a host and path under your control. Made from name and chance where absent. */
+    origin: z.string().optional(),
+    expectedContributors: z.int().min(1).default(5),
+    minimumContributors: z.int().min(1).default(1),
+    /** Longer than it takes the slowest party to draw, seal and send: seconds over the internet. */
+    contributionWindowMs: ms.default(10_000),
+    decryptionWindowMs: ms.default(10_000),
+    queueLength: z.int().min(1).max(0xffff).default(64),
+    /** Rounds after which a registration that was not renewed ends. Apps renew at half of it. */
+    registrationRounds: z.int().min(2).max(0xffffffff).default(1000),
+    /** Parties that are not elected answer too: rounds close early, and absence is visible. */
+    everyoneAnswers: z.boolean().default(true),
+})
+
+export const pdlConfig = z.strictObject({
+    /** Plain WebSocket and HTTP: on another address than loopback, put a TLS proxy in front. */
+    host: z.string().default("127.0.0.1"),
+    /** 0 picks a free one. */
+    port: z.int().min(0).max(65_535).default(7710),
+    chain: chain.prefault({}),
+    limits: z
+        .strictObject({
+            /** The largest honest message, a committee of 256 registering, has 50 KB. */
+            frameBytes: z
+                .int()
+                .min(1024)
+                .default(128 * 1024),
+            /** Unanswered requests of one connection: a process that hosts many parties sends for all at once. */
+            concurrentRequests: z.int().min(1).default(256),
+            /** Refused messages of one connection before it is closed: an honest one has a handful. */
+            failures: z
+                .strictObject({ burst: z.int().min(1).default(64), perMinute: z.int().min(1).default(60) })
+                .prefault({}),
+            /** Messages that wait for the verification of their proofs; the next one is told to come back. */
+            backlog: z.int().min(1).default(4096),
+            connections: z.int().min(1).default(10_000),
+            /** What the server holds for a connection that reads slowly. */
+            bufferedBytes: z
+                .int()
+                .min(1024)
+                .default(1024 * 1024),
+            /** How long a connection may take nothing of that before it is dropped. */
+            stalledMs: ms.default(30_000),
+            heartbeatMs: ms.default(30_000),
+            requestTimeoutMs: ms.default(10_000),
+        })
+        .prefault({}),
+})
+
+export type PdlConfig = z.output<typeof pdlConfig>

@@ -1,0 +1,168 @@
+/** The read side over HTTP (PROTOCOL.md §10): the chain as JSON, and its log as C2SP tlog-tiles. */
+import { toHex } from "@tallylight/crypto/bytes.js"
+import { encodeEntryBundle, parseTilePath } from "@tallylight/crypto/tiles.js"
+import type { Tile } from "@tallylight/crypto/tiles.js"
+import { decodeEntry, encodeEntry } from "@tallylight/protocol/ledger/entry.js"
+import { toJson } from "@tallylight/protocol/ledger/json.js"
+import type { Json } from "@tallylight/protocol/ledger/json.js"
+import { Refusal, require } from "@tallylight/protocol/wire/refusal.js"
+import type { FastifyInstance, FastifyReply } from "fastify"
+import { z } from "zod"
+import type { Chain } from "./chain.ts"
+import type { RoundPlace } from "./round-index.ts"
+
+export type ReadSide = {
+    readonly chains: ReadonlyMap<string, Chain>
+    /** Why this server should get no traffic now; empty when it should. */
+    readonly unready: () => readonly string[]
+}
+
+/** Tiles never change once they are full; everything else may a moment later. */
+const forever = "public, max-age=31536000, immutable"
+
+const decimal = z.stringFormat("a number", /^(0|[1-9][0-9]{0,15})$/).transform(Number)
+const page = z.strictObject({
+    from: decimal.default(0),
+    limit: decimal.pipe(z.int().min(1).max(1000)).default(100),
+})
+
+export function addReadSide(server: FastifyInstance, { chains, unready }: ReadSide): void {
+    const chainOf = (id: string): Chain => {
+        const chain = chains.get(id)
+        if (chain === undefined) throw new Refusal("wrong-chain", { chain: id.slice(0, 64) })
+        return chain
+    }
+
+    server.addHook("onRequest", (_, reply, next) => {
+        reply.headers({ "access-control-allow-origin": "*", "x-content-type-options": "nosniff" })
+        next()
+    })
+    server.setErrorHandler((error, _, reply) => answerError(error, reply))
+    server.setNotFoundHandler((_, reply) => answerError(new Refusal("no-such-entry"), reply))
+
+    server.get("/healthz", () => ({ status: "ok" }))
+    server.get("/readyz", (_, reply) => {
+        const reasons = unready()
+        return reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons })
+    })
+
+    server.get("/v1/chains", () => ({ chains: [...chains].map(([id, chain]) => summary(id, chain)) }))
+    server.get<{ Params: { id: string } }>("/v1/chains/:id", ({ params }) => {
+        const chain = chainOf(params.id)
+        return {
+            ...summary(params.id, chain),
+            genesis: toJson(chain.state.genesis),
+            genesisBytes: toHex(encodeEntry(chain.state.genesis)),
+            checkpoint: chain.head.checkpoint,
+        }
+    })
+    server.get<{ Params: { id: string; round: string } }>("/v1/chains/:id/rounds/:round", ({ params }) => {
+        const chain = chainOf(params.id)
+        const { round } = params
+        const place =
+            round === "latest" ? chain.rounds.latestBeacon : chain.rounds.get(parse(decimal, round, "round"))
+        if (place === undefined) throw new Refusal("no-such-entry", { rounds: chain.state.rounds })
+        return roundJson(chain, params.id, place)
+    })
+    server.get<{ Params: { id: string } }>("/v1/chains/:id/entries", async ({ params, query }) => {
+        const chain = chainOf(params.id)
+        const { from, limit } = parse(page, query, "query")
+        const { size } = chain.head
+        const entries = from === size ? [] : await chain.entries(from, limit)
+        return {
+            chain: params.id,
+            size,
+            from,
+            entries: entries.map((bytes, at) => entryJson(from + at, bytes)),
+        }
+    })
+
+    server.get<{ Params: { id: string } }>("/v1/chains/:id/log/checkpoint", ({ params }, reply) =>
+        reply
+            .type("text/plain; charset=utf-8")
+            .header("cache-control", "no-cache")
+            .send(chainOf(params.id).head.checkpoint),
+    )
+    server.get<{ Params: { id: string; "*": string } }>("/v1/chains/:id/log/*", async ({ params }, reply) => {
+        const chain = chainOf(params.id)
+        const tile = parseTilePath(params["*"])
+        if (tile === undefined) throw new Refusal("no-such-entry")
+        const bytes = await tileBytes(chain, tile)
+        return reply.type("application/octet-stream").header("cache-control", forever).send(bytes)
+    })
+}
+
+function summary(id: string, { state, head, connections }: Chain): Record<string, Json> {
+    const { name, origin } = state.genesis
+    const { parties, rounds, current, queue } = state
+    const registered = [...parties.values()].filter(({ revoked }) => !revoked).length
+    return {
+        ...{ id, name, origin, size: head.size, rounds, phase: current?.phase ?? "idle" },
+        ...{ queued: queue.length, parties: registered, connections },
+    }
+}
+
+function entryJson(index: number, bytes: Uint8Array): Json {
+    return { index, entry: toJson(decodeEntry(bytes)), bytes: toHex(bytes) }
+}
+
+/** A round with everything needed to check it alone, and the proof that its beacon is in the log. */
+async function roundJson(chain: Chain, id: string, place: RoundPlace): Promise<Json> {
+    const { round, status, request, entries, beacon } = place
+    const { genesis } = chain.state
+    const { size, checkpoint } = chain.head
+    const shown = await Promise.all(
+        [request, ...entries].map(async (index) => {
+            const [bytes] = await chain.entries(index, 1)
+            return bytes === undefined ? null : entryJson(index, bytes)
+        }),
+    )
+    const found = beacon === undefined ? undefined : await beaconOf(chain, beacon)
+    return {
+        ...{ chain: id, round, status, output: found?.output ?? null, index: beacon ?? null },
+        keys: toJson({ ledger: genesis.ledgerKey, message: genesis.messageKey, vrf: genesis.vrfKey }),
+        entries: shown,
+        inclusion: beacon === undefined ? null : toJson((await chain.tree.inclusion(beacon, size)).proof),
+        checkpoint,
+    }
+}
+
+async function beaconOf(chain: Chain, index: number): Promise<{ output: string } | undefined> {
+    const [bytes] = await chain.entries(index, 1)
+    const entry = bytes && decodeEntry(bytes)
+    return entry?.kind === "beacon" ? { output: toHex(entry.output) } : undefined
+}
+
+async function tileBytes(chain: Chain, tile: Tile): Promise<Uint8Array> {
+    const { index, width } = tile
+    const start = index * 256
+    if (tile.kind === "hashes") {
+        const bytes = await chain.tree.tile(tile.level, index, width)
+        if (bytes === undefined) throw new Refusal("no-such-entry", { size: chain.head.size })
+        return bytes
+    }
+    require(start + width <= chain.head.size, "no-such-entry", { size: chain.head.size })
+    return encodeEntryBundle(await chain.entries(start, width))
+}
+
+function parse<T>(schema: z.ZodType<T>, input: unknown, path: string): T {
+    const result = schema.safeParse(input)
+    if (result.success) return result.data
+    const [issue] = result.error.issues
+    throw new Refusal("malformed", {
+        path: [path, ...(issue?.path ?? [])].join("."),
+        problem: issue?.message ?? "",
+    })
+}
+
+function answerError(error: unknown, reply: FastifyReply): FastifyReply {
+    if (error instanceof Refusal) {
+        const status = error.code === "no-such-entry" || error.code === "wrong-chain" ? 404 : 400
+        return reply.code(status).send({ code: error.code, detail: error.message, facts: error.facts })
+    }
+    // Fastify's own refusals of a request carry a status; anything else is a defect of ours, and stays here.
+    const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500
+    if (status >= 500) reply.log.error({ err: error }, "request failed")
+    const detail = status < 500 && error instanceof Error ? error.message : "internal error"
+    return reply.code(status).send({ code: status < 500 ? "malformed" : "internal", detail })
+}

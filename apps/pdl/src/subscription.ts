@@ -1,0 +1,91 @@
+/** One subscriber's cursor through the ledger: every entry from there on, in order, without a gap. */
+import { encodeEntry, entryKinds } from "@tallylight/protocol/ledger/entry.js"
+import type { EntryKind } from "@tallylight/protocol/ledger/entry.js"
+import type { Head, LedgerStore } from "@tallylight/protocol/ports/ledger-store.js"
+import type { Peer } from "@tallylight/protocol/wire/peer.js"
+import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import type { Commit } from "./ledger-writer.ts"
+
+type Numbered = { readonly index: number; readonly entry: Uint8Array }
+
+const eventEntries = 256
+const eventBytes = 256 * 1024
+
+export function parseKinds(kinds: readonly string[] | null): ReadonlySet<EntryKind> | undefined {
+    if (kinds === null) return undefined
+    const unknown = kinds.find((kind) => !entryKinds.some((known) => known === kind))
+    if (unknown !== undefined) throw new Refusal("malformed", { path: "ReqSubscribe.kinds", kind: unknown })
+    return new Set(kinds as EntryKind[])
+}
+
+export class Subscription {
+    readonly #peer: Peer
+    readonly #store: LedgerStore
+    readonly #kinds: ReadonlySet<number> | undefined
+    #cursor: number
+    #head: Head
+    /** The newest commit, which a subscriber that keeps up gets without reading the store. */
+    #latest: Commit | undefined
+    #wake: (() => void) | undefined
+    #ended = false
+
+    constructor(
+        peer: Peer,
+        store: LedgerStore,
+        head: Head,
+        from: number,
+        kinds: ReadonlySet<EntryKind> | undefined,
+    ) {
+        this.#peer = peer
+        this.#store = store
+        this.#head = head
+        this.#cursor = from
+        this.#kinds = kinds && new Set([...kinds].map((kind) => entryKinds.indexOf(kind)))
+    }
+
+    publish(commit: Commit): void {
+        this.#head = commit.head
+        this.#latest = commit
+        this.#wake?.()
+    }
+
+    end(): void {
+        this.#ended = true
+        this.#wake?.()
+    }
+
+    /** Until `end`, or until the peer takes no more, which is how a slow reader is dropped. */
+    async run(): Promise<void> {
+        while (!this.#ended) {
+            if (this.#cursor < this.#head.size) await this.#catchUp(this.#head, this.#latest)
+            else await new Promise<void>((resolve) => (this.#wake = resolve))
+        }
+    }
+
+    /** Up to one head, in events that each carry its checkpoint, so that the last one proves them all. */
+    async #catchUp({ size, checkpoint }: Head, latest: Commit | undefined): Promise<void> {
+        let batch: Numbered[] = []
+        let bytes = 0
+        const flush = async (): Promise<void> => {
+            await this.#peer.notify("Event", { entries: batch, size, checkpoint })
+            batch = []
+            bytes = 0
+        }
+        for await (const entry of this.#entries(size, latest)) {
+            const index = this.#cursor++
+            if (this.#kinds !== undefined && !this.#kinds.has(entry[0] ?? -1)) continue
+            if (batch.length === eventEntries || bytes + entry.length > eventBytes) await flush()
+            batch.push({ index, entry })
+            bytes += entry.length
+            if (this.#ended) return
+        }
+        if (batch.length > 0 || this.#kinds === undefined) await flush()
+    }
+
+    #entries(size: number, latest: Commit | undefined): AsyncIterable<Uint8Array> | Uint8Array[] {
+        const fresh = latest?.head.size === size && latest.from <= this.#cursor
+        return fresh
+            ? latest.entries.slice(this.#cursor - latest.from).map(encodeEntry)
+            : this.#store.read(this.#cursor, size)
+    }
+}

@@ -1,0 +1,164 @@
+/** A requester at work on one connection: its requests kept queued ahead, its tallies opened when asked. */
+import type { ChainState } from "@tallylight/protocol/ledger/state.js"
+import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
+import { Bell } from "@tallylight/protocol/session/bell.js"
+import { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
+import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
+import type { Step } from "@tallylight/protocol/session/replica.js"
+import type { Session } from "@tallylight/protocol/session/session.js"
+import type { Message, Receipt } from "@tallylight/protocol/wire/messages.js"
+import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import { PeerRefused } from "@tallylight/protocol/wire/resp-error.js"
+import type { Requester } from "./requester.ts"
+
+export type CommissionEvents = {
+    readonly onRegistered: (receipt: Receipt) => void
+    readonly onRequested: (receipt: Receipt, notBefore: UnixMs) => void
+    readonly onOpened: (round: number) => void
+    readonly onRefused: (what: string, error: PeerRefused) => void
+    readonly onBrokenPromise: (broken: BrokenPromise) => void
+    /** Before anything is sent that rests on a state: what it was must be durable. */
+    readonly beforeActing: (state: ChainState) => Promise<void>
+    readonly onFault: (error: unknown) => void
+}
+
+/** How many beacons are wanted, and how far apart their tickets should be. */
+export type Demand = { readonly rounds: number; readonly intervalMs: number }
+
+/** Before a refused request is tried again. */
+const pauseMs = 1000
+
+export class Commission {
+    readonly #requester: Requester
+    readonly #demand: Demand
+    readonly #events: CommissionEvents
+    readonly #clock: Clock
+    #session: Session | undefined
+    #receipts: ReceiptBook | undefined
+    #state: ChainState | undefined
+    #acting = false
+    /** Own beacons that came since this process started. */
+    #beacons = 0
+    /** Rings whenever the state moves. */
+    readonly #moved = new Bell()
+
+    /** One for the life of the process: its beacons are counted across connections. */
+    constructor(requester: Requester, demand: Demand, clock: Clock, events: CommissionEvents) {
+        this.#requester = requester
+        this.#demand = demand
+        this.#clock = clock
+        this.#events = events
+    }
+
+    get done(): boolean {
+        return this.#beacons >= this.#demand.rounds
+    }
+
+    /** Steps that are certain, on the connection that they came by; returns at once. */
+    take(steps: readonly Step[], session: Session): void {
+        const [first] = steps
+        if (first === undefined) return
+        if (session !== this.#session) {
+            this.#session = session
+            this.#receipts = new ReceiptBook(first.after.chain, session.genesis.messageKey)
+        }
+        for (const broken of this.#receipts?.compare(steps) ?? []) this.#events.onBrokenPromise(broken)
+        // The first steps of all are history, asked for by somebody before this process.
+        const history = this.#state === undefined
+        for (const { entry, before, after } of steps) {
+            this.#state = after
+            if (history) continue
+            const ended = before?.current
+            if (
+                entry.kind === "beacon" &&
+                ended?.round === entry.round &&
+                this.#requester.isMine(ended.request)
+            )
+                this.#beacons += 1
+        }
+        this.#moved.ring()
+        void this.act()
+    }
+
+    keep(receipt: Receipt): void {
+        const broken = this.#receipts?.add(receipt)
+        if (broken !== undefined) this.#events.onBrokenPromise(broken)
+    }
+
+    /** The answer to a ReqDecryption, once the ledger that this side verifies has come as far as the question. */
+    async open(asked: Message<"ReqDecryption">, timeoutMs: number): Promise<Message<"RespDecryption">> {
+        const until = this.#clock.now() + timeoutMs
+        while ((this.#state?.range.size ?? 0) <= asked.index) {
+            if (this.#clock.now() >= until) throw new Refusal("no-tally", { round: asked.round })
+            await Promise.race([this.#moved.heard(), this.#clock.until(until)])
+        }
+        const state = this.#state
+        if (state === undefined) throw new Refusal("no-tally", { round: asked.round })
+        await this.#events.beforeActing(state)
+        const answer = await this.#requester.open(state, asked)
+        this.#events.onOpened(asked.round)
+        return answer
+    }
+
+    /** Registers or requests what is missing, one thing at a time, until nothing is. */
+    async act(): Promise<void> {
+        if (this.#acting) return
+        this.#acting = true
+        try {
+            while (await this.#actOnce());
+        } catch (error) {
+            this.#events.onFault(error)
+        } finally {
+            this.#acting = false
+        }
+    }
+
+    /** Whether something was done, and the state is worth another look. */
+    async #actOnce(): Promise<boolean> {
+        const [state, session] = [this.#state, this.#session]
+        if (state === undefined || session === undefined) return false
+        const registers = this.#requester.needsRegistration(state)
+        if (!registers && !this.#wantsRequest(state)) return false
+        await this.#events.beforeActing(state)
+        const moved = this.#moved.heard()
+        try {
+            if (registers) {
+                const receipt = await this.#requester.register(state, session.peer)
+                this.keep(receipt)
+                this.#events.onRegistered(receipt)
+            } else {
+                const notBefore = this.#notBefore(state)
+                const receipt = await this.#requester.request(state, notBefore, session.peer)
+                this.keep(receipt)
+                this.#events.onRequested(receipt, notBefore)
+            }
+        } catch (error) {
+            if (!(error instanceof PeerRefused)) {
+                // The connection is gone: the next one brings the state from which to go on.
+                return false
+            }
+            this.#events.onRefused(registers ? "registration" : "request", error)
+            if (error.action === "stop") return false
+            await this.#clock.until(this.#clock.now() + pauseMs)
+            return true
+        }
+        // Acting twice on one state would ask for the same thing again.
+        if (this.#state === state) await moved
+        return true
+    }
+
+    #wantsRequest(state: ChainState): boolean {
+        const inProgress =
+            state.current !== undefined && this.#requester.isMine(state.current.request) ? 1 : 0
+        const coming = this.#requester.waiting(state).length + inProgress
+        return this.#requester.hasRoom(state) && this.#beacons + coming < this.#demand.rounds
+    }
+
+    /** One interval after the request in front of it was or will be due. */
+    #notBefore(state: ChainState): UnixMs {
+        const { intervalMs } = this.#demand
+        const last = this.#requester.waiting(state).at(-1)
+        if (last !== undefined) return Math.max(last.notBefore, state.time) + intervalMs
+        return state.current === undefined ? 0 : state.time + intervalMs
+    }
+}
