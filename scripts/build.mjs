@@ -1,6 +1,15 @@
 // Compiles the workspace when a source is newer than the last build; everything it prints goes to standard error.
 import { spawnSync } from "node:child_process"
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs"
+import {
+    closeSync,
+    existsSync,
+    mkdirSync,
+    openSync,
+    readdirSync,
+    rmSync,
+    statSync,
+    utimesSync,
+} from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -36,7 +45,8 @@ function takeLock() {
         } catch (error) {
             if (error.code !== "EEXIST") throw error
             // A build that was killed leaves its lock behind; none takes two minutes.
-            if (existsSync(lock) && Date.now() - statSync(lock).mtimeMs > 120_000) rmSync(lock, { force: true })
+            if (existsSync(lock) && Date.now() - statSync(lock).mtimeMs > 120_000)
+                rmSync(lock, { force: true })
             Atomics.wait(waiting, 0, 0, 200)
         }
     }

@@ -4,8 +4,9 @@ import { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
 import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import type { Session } from "@tallylight/protocol/session/session.js"
 import type { ChainState, OpenRound } from "@tallylight/protocol/ledger/state.js"
+import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
-import { PeerRefused } from "@tallylight/protocol/wire/resp-error.js"
+import { PeerRefused, Unanswered } from "@tallylight/protocol/wire/resp-error.js"
 import type { Party } from "./party.ts"
 
 export type LotteryEvents = {
@@ -18,18 +19,29 @@ export type LotteryEvents = {
     readonly onFault: (error: unknown) => void
 }
 
+/** Before something that the PDL put off is tried again. */
+const pauseMs = 1000
+
 export class Lottery {
     readonly #parties: readonly Party[]
     readonly #events: LotteryEvents
     readonly #session: Session
     readonly #receipts: ReceiptBook
+    readonly #clock: Clock
     #acted: Promise<void> = Promise.resolve()
     #state: ChainState
     /** What a party is doing, or has been told not to try again, in the open round or before the next. */
     readonly #busy = new Set<Party>()
 
     /** For one connection; the next one gets a new lottery. */
-    constructor(parties: readonly Party[], session: Session, state: ChainState, events: LotteryEvents) {
+    constructor(
+        parties: readonly Party[],
+        session: Session,
+        state: ChainState,
+        clock: Clock,
+        events: LotteryEvents,
+    ) {
+        this.#clock = clock
         this.#parties = parties
         this.#events = events
         this.#session = session
@@ -75,9 +87,15 @@ export class Lottery {
 
     #start(party: Party, what: string, work: () => Promise<void>): void {
         this.#busy.add(party)
-        work().catch((error: unknown) => {
-            if (error instanceof PeerRefused) this.#events.onRefused(party, what, error)
-            else this.#events.onFault(error)
+        work().catch(async (error: unknown) => {
+            // The next connection starts from the ledger, which shows what arrived.
+            if (error instanceof Unanswered) return
+            if (!(error instanceof PeerRefused)) return this.#events.onFault(error)
+            this.#events.onRefused(party, what, error)
+            if (error.action !== "wait") return
+            await this.#clock.until(this.#clock.now() + pauseMs)
+            this.#busy.delete(party)
+            this.act()
         })
     }
 

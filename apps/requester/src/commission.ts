@@ -1,4 +1,5 @@
 /** A requester at work on one connection: its requests kept queued ahead, its tallies opened when asked. */
+import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
 import { Bell } from "@tallylight/protocol/session/bell.js"
@@ -15,6 +16,8 @@ export type CommissionEvents = {
     readonly onRegistered: (receipt: Receipt) => void
     readonly onRequested: (receipt: Receipt, notBefore: UnixMs) => void
     readonly onOpened: (round: number) => void
+    /** One of the beacons that this process asked for. */
+    readonly onBeacon: (beacon: EntryOf<"beacon">) => void
     readonly onRefused: (what: string, error: PeerRefused) => void
     readonly onBrokenPromise: (broken: BrokenPromise) => void
     /** Before anything is sent that rests on a state: what it was must be durable. */
@@ -54,14 +57,15 @@ export class Commission {
         return this.#beacons >= this.#demand.rounds
     }
 
-    /** Steps that are certain, on the connection that they came by; returns at once. */
-    take(steps: readonly Step[], session: Session): void {
-        const [first] = steps
-        if (first === undefined) return
-        if (session !== this.#session) {
-            this.#session = session
-            this.#receipts = new ReceiptBook(first.after.chain, session.genesis.messageKey)
-        }
+    /** A connection, after the first one or after another that ended. */
+    attach(session: Session, chain: Uint8Array): void {
+        this.#session = session
+        this.#receipts = new ReceiptBook(chain, session.genesis.messageKey)
+        void this.act()
+    }
+
+    /** Steps that are certain; returns at once. */
+    take(steps: readonly Step[]): void {
         for (const broken of this.#receipts?.compare(steps) ?? []) this.#events.onBrokenPromise(broken)
         // The first steps of all are history, asked for by somebody before this process.
         const history = this.#state === undefined
@@ -69,12 +73,10 @@ export class Commission {
             this.#state = after
             if (history) continue
             const ended = before?.current
-            if (
-                entry.kind === "beacon" &&
-                ended?.round === entry.round &&
-                this.#requester.isMine(ended.request)
-            )
-                this.#beacons += 1
+            if (entry.kind !== "beacon" || ended?.round !== entry.round) continue
+            if (!this.#requester.isMine(ended.request)) continue
+            this.#beacons += 1
+            this.#events.onBeacon(entry)
         }
         this.#moved.ring()
         void this.act()
@@ -88,16 +90,21 @@ export class Commission {
     /** The answer to a ReqDecryption, once the ledger that this side verifies has come as far as the question. */
     async open(asked: Message<"ReqDecryption">, timeoutMs: number): Promise<Message<"RespDecryption">> {
         const until = this.#clock.now() + timeoutMs
-        while ((this.#state?.range.size ?? 0) <= asked.index) {
-            if (this.#clock.now() >= until) throw new Refusal("no-tally", { round: asked.round })
-            await Promise.race([this.#moved.heard(), this.#clock.until(until)])
-        }
+        const called = new AbortController()
+        while (!this.#hasSeen(asked.index) && this.#clock.now() < until)
+            await Promise.race([this.#moved.heard(), this.#clock.until(until, called.signal)])
+        called.abort()
         const state = this.#state
-        if (state === undefined) throw new Refusal("no-tally", { round: asked.round })
+        if (state === undefined || !this.#hasSeen(asked.index))
+            throw new Refusal("no-tally", { round: asked.round })
         await this.#events.beforeActing(state)
         const answer = await this.#requester.open(state, asked)
         this.#events.onOpened(asked.round)
         return answer
+    }
+
+    #hasSeen(index: number): boolean {
+        return (this.#state?.range.size ?? 0) > index
     }
 
     /** Registers or requests what is missing, one thing at a time, until nothing is. */

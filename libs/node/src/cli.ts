@@ -24,7 +24,7 @@ export type CommonOptions = {
 }
 
 /** Adds those of the common options that the command has a use for. */
-export function addOptions(command: Command, ...names: Array<keyof typeof commonOptions>): Command {
+export function addOptions(command: Command, ...names: (keyof typeof commonOptions)[]): Command {
     for (const name of names) command.addOption(commonOptions[name]())
     return command
 }

@@ -44,7 +44,7 @@ function parse(file: string, text: string): unknown {
 
 /** Parsers take the last of two equal keys; the person who wrote the first would never know. */
 function repeatedKey(text: string): { key: string; offset: number } | undefined {
-    const open: Array<Set<string>> = []
+    const open: Set<string>[] = []
     let found: { key: string; offset: number } | undefined
     jsonc.visit(
         text,

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path"
 import { z } from "zod"
 
 import { createDurably, readIfThere } from "./durable-file.ts"
-import { lockFolder, type ProcessLock } from "./process-lock.ts"
+import { FolderInUse, lockFolder, type ProcessLock } from "./process-lock.ts"
 import { UserError } from "./user-error.ts"
 
 export type DataRole = "pdl" | "requester" | "party" | "entropy-node" | "observer"
@@ -24,7 +24,11 @@ export type DataDirOptions = {
     /** Whether a person gave the path. */
     readonly named: boolean
     readonly role: DataRole
+    /** What `init` puts in, for the default folder on the first run. */
+    readonly fill?: Fill
 }
+
+type Fill = (dir: DataDir) => Promise<void>
 
 const formatVersion = 1
 const markerName = "tallylight.json"
@@ -34,7 +38,7 @@ const markerShape = z.object({ role: z.string(), format: z.int() })
  * A folder that somebody named must be a data directory already: a mistyped path would otherwise begin a second
  * history, or a party with new keys. The default folder is made on the first run.
  */
-export async function openDataDir({ path, named, role }: DataDirOptions): Promise<DataDir> {
+export async function openDataDir({ path, named, role, fill }: DataDirOptions): Promise<DataDir> {
     const folder = resolve(path)
     const marker = await readIfThere(join(folder, markerName))
     if (marker === undefined) {
@@ -43,11 +47,26 @@ export async function openDataDir({ path, named, role }: DataDirOptions): Promis
                 `${path} is no data directory; run \`${role} init --data ${path}\` first, or correct the path`,
             )
         }
-        await initDataDir(folder, role)
+        await initDataDir(folder, role, fill)
     } else {
         checkMarker(folder, marker, role)
     }
     return dataDir(folder, await lockFolder(folder))
+}
+
+/**
+ * As `openDataDir`; but where another process has the default folder, this one gets the next: `party-2`, `party-3`,
+ * each with keys of its own.
+ */
+export async function openFreeDataDir(options: DataDirOptions): Promise<DataDir> {
+    for (let number = 1; ; number++) {
+        const path = number === 1 ? options.path : `${options.path}-${number}`
+        try {
+            return await openDataDir({ ...options, path })
+        } catch (error) {
+            if (options.named || !(error instanceof FolderInUse)) throw error
+        }
+    }
 }
 
 /**
@@ -57,7 +76,7 @@ export async function openDataDir({ path, named, role }: DataDirOptions): Promis
 export async function initDataDir(
     path: string,
     role: DataRole,
-    fill: (dir: DataDir) => Promise<void> = () => Promise.resolve(),
+    fill: Fill = () => Promise.resolve(),
 ): Promise<void> {
     const folder = resolve(path)
     await mkdir(folder, { recursive: true, mode: 0o700 })

@@ -5,6 +5,9 @@ import { readIfThere, writeDurably } from "./durable-file.ts"
 import { SqliteConnection } from "./sqlite-connection.ts"
 import { systemCode, UserError } from "./user-error.ts"
 
+/** Another process has the folder; the default one then makes room for the next. */
+export class FolderInUse extends UserError {}
+
 export type ProcessLock = { readonly release: () => Promise<void> }
 
 /**
@@ -21,7 +24,7 @@ export async function lockFolder(folder: string): Promise<ProcessLock> {
         await connection.close()
         if (systemCode(error) !== "SQLITE_BUSY") throw error
         const pid = (await readIfThere(holder))?.toString("utf8").trim() ?? "unknown"
-        throw new UserError(`${folder} is in use by process ${pid}`, { cause: error })
+        throw new FolderInUse(`${folder} is in use by process ${pid}`, { cause: error })
     }
     await writeDurably(holder, `${process.pid}\n`)
     return { release: () => connection.close() }

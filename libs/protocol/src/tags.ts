@@ -5,6 +5,7 @@ export const tags = {
     output: "tallylight/v1/output",
     outputVrf: "tallylight/v1/output-vrf",
     point: "tallylight/v1/point",
+    encryptionKey: "tallylight/v1/encryption-key",
     knowledge: "tallylight/v1/knowledge",
     share: "tallylight/v1/share",
     possession: "tallylight/v1/possession",

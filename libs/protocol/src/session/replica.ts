@@ -36,6 +36,8 @@ export class Replica {
     /** The latest state that a checkpoint covers; undefined before the first. */
     state: ChainState | undefined
     checkpoint: Checkpoint | undefined
+    /** That checkpoint as the PDL signed it. */
+    note = ""
     readonly #options: ReplicaOptions
     #ahead: ChainState | undefined
     #steps: Step[] = []
@@ -64,6 +66,7 @@ export class Replica {
         const state = this.#ahead
         if (state?.range.size !== event.size) return []
         this.checkpoint = this.#open(state, event.checkpoint)
+        this.note = event.checkpoint
         this.state = state
         const steps = this.#steps
         this.#steps = []

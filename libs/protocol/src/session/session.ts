@@ -27,6 +27,8 @@ export type SessionOptions = {
     readonly clock: Clock
     readonly random: Random
     readonly requestTimeoutMs: number
+    /** Before the first steps of this connection. */
+    readonly onOpen: (session: Session) => void
     /** Certain steps, in order. Must not wait for answers of this connection. */
     readonly onSteps: (steps: readonly Step[], session: Session) => void
     /** The PDL logged, or refused, what was answered to its request `id`. */
@@ -84,6 +86,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         const { genesis, clockAheadMs } = await greet(peer, options)
         await peer.request("ReqSubscribe", { kinds: null, index: replica.next, round: null })
         session = { peer, genesis, clockAheadMs, ended }
+        options.onOpen(session)
         if (early.length > 0) options.onSteps(early, session)
         return session
     } catch (error) {

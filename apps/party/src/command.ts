@@ -1,0 +1,81 @@
+/** The command line of parties. */
+import { addOptions } from "@tallylight/node/cli.js"
+import type { CommonOptions } from "@tallylight/node/cli.js"
+import { loadConfig } from "@tallylight/node/config.js"
+import { initDataDir, openFreeDataDir } from "@tallylight/node/data-dir.js"
+import { Follower } from "@tallylight/node/follower.js"
+import { makeLogger } from "@tallylight/node/logger.js"
+import { Command, InvalidArgumentError } from "commander"
+import { z } from "zod"
+import { openParty, runParties } from "./run.ts"
+
+const defaultDir = "data/party"
+
+export const partyConfig = z.strictObject({
+    /** The ledger server. */
+    url: z.string().default("http://127.0.0.1:7710"),
+    /** The id of its chain, where it has several. */
+    chain: z.string().optional(),
+    /** Parties in this process, each with keys of its own. */
+    count: z.int().min(1).max(1000).default(1),
+})
+
+type Options = CommonOptions & { readonly count?: number }
+
+export function partyCommand(stop: AbortSignal): Command {
+    const command = new Command("party")
+        .description("run parties: they draw their lots on every ticket and contribute sealed random points")
+        .option("--count <n>", "how many parties this process hosts, each with its own keys", parseCount)
+        .action(async (options: Options) => run(options, stop))
+        .addHelpText(
+            "after",
+            `\nWithout --data the folder ${defaultDir} is used, or ${defaultDir}-2 and so on where others run.`,
+        )
+    addOptions(command, "config", "data", "url", "chain", "logLevel")
+    const init = new Command("init")
+        .description("make a data directory, with new keys for each party")
+        .action(async (_: unknown, { parent }: Command) => {
+            const options = parent?.opts<Options>() ?? { logLevel: "info" }
+            const { count } = await load(options)
+            const path = options.data ?? defaultDir
+            await initDataDir(path, "party", async (dir) => {
+                for (let number = 1; number <= count; number++) await openParty(dir, number)
+            })
+            process.stdout.write(`made ${path}: keys for ${count} ${count === 1 ? "party" : "parties"}\n`)
+        })
+    return command.addCommand(init)
+}
+
+async function run(options: Options, stop: AbortSignal): Promise<void> {
+    const { url, chain, count } = await load(options)
+    const log = makeLogger({ name: "party", level: options.logLevel })
+    const dir = await openFreeDataDir({
+        path: options.data ?? defaultDir,
+        named: options.data !== undefined,
+        role: "party",
+    })
+    try {
+        log.info({ data: dir.path, parties: count }, "starting")
+        const follower = await Follower.start({
+            ...{ url, chain, dir, log, stop },
+            // What a party acts on; whether everything else is in order is for auditors to say.
+            proves: ({ kind }) => kind === "genesis" || kind === "ticket",
+        })
+        const parties = []
+        for (let number = 1; number <= count; number++) parties.push(await openParty(dir, number))
+        await runParties(follower, parties, dir, log)
+    } finally {
+        await dir.release()
+    }
+}
+
+async function load({ config, url, chain, count }: Options): Promise<z.output<typeof partyConfig>> {
+    return loadConfig(partyConfig, config, { url, chain, count })
+}
+
+function parseCount(value: string): number {
+    const count = Number(value)
+    if (!Number.isInteger(count) || count < 1 || count > 1000)
+        throw new InvalidArgumentError("A number from 1 to 1000 is needed.")
+    return count
+}

@@ -1,0 +1,73 @@
+/** The sockets of a PDL: one HTTP server, on which the read side answers and WebSockets are opened. */
+import type { IncomingMessage } from "node:http"
+import type { Duplex } from "node:stream"
+import { systemCode, UserError } from "@tallylight/node/user-error.js"
+import { wsChannel } from "@tallylight/node/ws-channel.js"
+import { webSocketOptions } from "@tallylight/node/ws-options.js"
+import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import { fastify } from "fastify"
+import type { FastifyInstance } from "fastify"
+import { WebSocketServer } from "ws"
+import type { Chain } from "./chain.ts"
+import type { PdlConfig } from "./config.ts"
+import { addReadSide } from "./http.ts"
+import type { ReadSide } from "./http.ts"
+
+export type Server = { readonly url: string; readonly close: () => Promise<void> }
+
+export async function serve(
+    { host, port, limits }: Pick<PdlConfig, "host" | "port" | "limits">,
+    readSide: ReadSide,
+    clock: Clock,
+): Promise<Server> {
+    const http = fastify({
+        forceCloseConnections: true,
+        bodyLimit: 1024,
+        routerOptions: { maxParamLength: 256 },
+    })
+    addReadSide(http, readSide)
+    const sockets = new WebSocketServer({ noServer: true, ...webSocketOptions(limits) })
+    http.server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+        socket.on("error", () => socket.destroy())
+        const chain = chainAt(request.url ?? "", readSide.chains)
+        if (chain === undefined) return refuseUpgrade(socket, "404 Not Found")
+        if (sockets.clients.size >= limits.connections)
+            return refuseUpgrade(socket, "503 Service Unavailable")
+        sockets.handleUpgrade(request, socket, head, (client) => {
+            void chain.serve(wsChannel(client, limits, clock))
+        })
+    })
+    const url = await listen(http, host, port)
+    const close = async (): Promise<void> => {
+        // fastify waits for every connection, and WebSockets would keep theirs for ever.
+        for (const client of sockets.clients) client.terminate()
+        await http.close()
+    }
+    return { url, close }
+}
+
+function chainAt(url: string, chains: ReadonlyMap<string, Chain>): Chain | undefined {
+    const [, id] = /^\/v1\/chains\/([0-9a-f]{64})\/socket$/.exec(url) ?? []
+    return id === undefined ? undefined : chains.get(id)
+}
+
+function refuseUpgrade(socket: Duplex, status: string): void {
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+async function listen(http: FastifyInstance, host: string, port: number): Promise<string> {
+    try {
+        return await http.listen({ host, port })
+    } catch (error) {
+        const code = systemCode(error)
+        if (code === "EADDRINUSE")
+            throw new UserError(
+                `port ${port} of ${host} is taken; stop what uses it, or choose another with --url`,
+            )
+        if (code === "EACCES")
+            throw new UserError(`port ${port} of ${host} is reserved; choose one above 1023`)
+        if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
+            throw new UserError(`${host} is not an address of this machine`)
+        throw error
+    }
+}

@@ -1,0 +1,97 @@
+/** The command line of a requester. */
+import { toHex } from "@tallylight/crypto/bytes.js"
+import { addOptions } from "@tallylight/node/cli.js"
+import type { CommonOptions } from "@tallylight/node/cli.js"
+import { loadConfig } from "@tallylight/node/config.js"
+import { initDataDir, openDataDir } from "@tallylight/node/data-dir.js"
+import { Follower } from "@tallylight/node/follower.js"
+import { makeLogger } from "@tallylight/node/logger.js"
+import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
+import { Command, InvalidArgumentError } from "commander"
+import { z } from "zod"
+import { openKeys, runRequester } from "./run.ts"
+
+const defaultDir = "data/requester"
+
+export const requesterConfig = z.strictObject({
+    /** The ledger server. */
+    url: z.string().default("http://127.0.0.1:7710"),
+    /** The id of its chain, where it has several. */
+    chain: z.string().optional(),
+    /** Beacons to ask for before this process ends; without it, for ever. */
+    rounds: z.int().min(1).optional(),
+    /** From ticket to ticket, in seconds; 0 for as fast as the parties answer. */
+    interval: z.number().min(0).max(86_400).default(5),
+})
+
+type Options = CommonOptions & {
+    readonly rounds?: number
+    readonly interval?: number
+    readonly json?: true
+}
+
+export function requesterCommand(stop: AbortSignal): Command {
+    const command = new Command("requester")
+        .description("ask for rounds, check them, and open their sealed sums")
+        .option("--rounds <n>", "end after that many beacons", parseRounds)
+        .option("--interval <seconds>", "from ticket to ticket (default: 5)", parseSeconds)
+        .option("--json", "print each beacon as one JSON object")
+        .action(async (options: Options) => run(options, stop))
+        .addHelpText("after", `\nWithout --data the folder ${defaultDir} is used, and made on the first run.`)
+    addOptions(command, "config", "data", "url", "chain", "logLevel")
+    const init = new Command("init")
+        .description("make a data directory with new keys")
+        .action(async (_: unknown, { parent }: Command) => {
+            const path = parent?.opts<Options>().data ?? defaultDir
+            await initDataDir(path, "requester", async (dir) => void (await openKeys(dir)))
+            process.stdout.write(`made ${path}: the keys of a requester\n`)
+        })
+    return command.addCommand(init)
+}
+
+async function run(options: Options, stop: AbortSignal): Promise<void> {
+    const { url, chain, rounds, interval } = await load(options)
+    const log = makeLogger({ name: "requester", level: options.logLevel })
+    const dir = await openDataDir({
+        path: options.data ?? defaultDir,
+        named: options.data !== undefined,
+        role: "requester",
+    })
+    try {
+        log.info({ data: dir.path }, "starting")
+        const keys = await openKeys(dir)
+        // A key holder opens only what it has checked itself, down to the last proof.
+        const follower = await Follower.start({ url, chain, dir, log, stop, proves: () => true })
+        const demand = { rounds: rounds ?? Infinity, intervalMs: Math.round(interval * 1000) }
+        await runRequester(follower, keys, demand, dir, log, (beacon) => print(beacon, options))
+    } finally {
+        await dir.release()
+    }
+}
+
+function print({ round, output }: EntryOf<"beacon">, { json }: Options): void {
+    const hex = toHex(output)
+    process.stdout.write(json ? `${JSON.stringify({ round, output: hex })}\n` : `${round} ${hex}\n`)
+}
+
+async function load({
+    config,
+    url,
+    chain,
+    rounds,
+    interval,
+}: Options): Promise<z.output<typeof requesterConfig>> {
+    return loadConfig(requesterConfig, config, { url, chain, rounds, interval })
+}
+
+function parseRounds(value: string): number {
+    if (!/^[1-9][0-9]{0,8}$/.test(value)) throw new InvalidArgumentError("A number from 1 up is needed.")
+    return Number(value)
+}
+
+function parseSeconds(value: string): number {
+    const seconds = Number(value)
+    if (value.trim() === "" || !(seconds >= 0 && seconds <= 86_400))
+        throw new InvalidArgumentError("Seconds from 0 to 86400 are needed.")
+    return seconds
+}

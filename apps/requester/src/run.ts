@@ -1,0 +1,80 @@
+/** A running requester: its keys, its notes, its connection. */
+import { toHex } from "@tallylight/crypto/bytes.js"
+import { hashToScalar } from "@tallylight/crypto/scalar.js"
+import { transcript } from "@tallylight/crypto/transcript.js"
+import type { DataDir } from "@tallylight/node/data-dir.js"
+import { fileNotebook } from "@tallylight/node/file-notebook.js"
+import type { Follower } from "@tallylight/node/follower.js"
+import { openKeyFile } from "@tallylight/node/key-files.js"
+import type { Logger } from "@tallylight/node/logger.js"
+import { fileReceipt } from "@tallylight/node/promises.js"
+import { systemClock } from "@tallylight/node/system-clock.js"
+import { systemRandom } from "@tallylight/node/system-random.js"
+import { seedSigner } from "@tallylight/protocol/chain/signer.js"
+import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
+import { tags } from "@tallylight/protocol/tags.js"
+import type { Receipt } from "@tallylight/protocol/wire/messages.js"
+import { Commission } from "./commission.ts"
+import type { CommissionEvents, Demand } from "./commission.ts"
+import { Requester } from "./requester.ts"
+import type { RequesterKeys } from "./requester.ts"
+
+/** For the ledger to come as far as the tally that the PDL asks about. */
+const patienceMs = 5000
+
+export async function openKeys(dir: DataDir): Promise<RequesterKeys> {
+    const identity = await openKeyFile(dir.file("identity.key"), "identity", systemRandom)
+    const encryption = await openKeyFile(dir.file("encryption.key"), "encryption", systemRandom)
+    return {
+        signer: seedSigner(identity),
+        secret: hashToScalar(transcript(tags.encryptionKey, encryption)),
+    }
+}
+
+export async function runRequester(
+    follower: Follower,
+    keys: RequesterKeys,
+    demand: Demand,
+    dir: DataDir,
+    log: Logger,
+    onBeacon: (beacon: EntryOf<"beacon">) => void,
+): Promise<void> {
+    const requester = new Requester(keys, fileNotebook(dir.path), systemRandom)
+    const keep = (receipt: Receipt): void => {
+        fileReceipt(dir.file("receipts.jsonl"), receipt).catch((error: unknown) => follower.end(error))
+    }
+    const events: CommissionEvents = {
+        onRegistered: (receipt) => {
+            keep(receipt)
+            log.info({ index: receipt.index }, "registered")
+        },
+        onRequested: (receipt, notBefore) => {
+            keep(receipt)
+            log.debug({ index: receipt.index, notBefore }, "requested")
+        },
+        onOpened: (round) => log.debug({ round }, "opened"),
+        onBeacon: (beacon) => {
+            log.info({ round: beacon.round, output: toHex(beacon.output) }, "beacon")
+            onBeacon(beacon)
+            if (commission.done) follower.end()
+        },
+        onRefused: (what, { code, detail }) => log.warn({ code }, `${what} refused: ${detail}`),
+        onBrokenPromise: (broken) => follower.convict(broken),
+        beforeActing: () => follower.remember(),
+        onFault: (error) => follower.end(error),
+    }
+    const commission: Commission = new Commission(requester, demand, systemClock, events)
+    await follower.run({
+        role: "requester",
+        signer: keys.signer,
+        handlers: { ReqDecryption: (asked) => commission.open(asked, patienceMs) },
+        onSession: (session) => commission.attach(session, follower.address.id),
+        onSteps: (steps) => commission.take(steps),
+        onVerdict: (_, verdict) => {
+            if ("index" in verdict) {
+                keep(verdict)
+                commission.keep(verdict)
+            } else log.warn({ code: verdict.code }, `share refused: ${verdict.detail}`)
+        },
+    })
+}

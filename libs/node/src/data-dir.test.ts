@@ -1,0 +1,125 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+
+import { nextLine, run } from "../../../test/processes/run.ts"
+import { initDataDir, openDataDir, type DataDir } from "./data-dir.ts"
+import { UserError } from "./user-error.ts"
+
+let folder: string
+let path: string
+beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tallylight-data-"))
+    path = join(folder, "party")
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const named = () => ({ path, named: true, role: "party" }) as const
+
+describe("initDataDir", () => {
+    test("makes a folder for its owner alone, with a marker", async () => {
+        await initDataDir(path, "party")
+        expect((await stat(path)).mode & 0o777).toBe(0o700)
+        expect(await readFile(join(path, "tallylight.json"), "utf8")).toBe('{"role":"party","format":1}\n')
+        await (await openDataDir(named())).release()
+    })
+
+    test("takes an empty folder, and no other", async () => {
+        await mkdir(path)
+        await writeFile(join(path, "thesis.tex"), "")
+        await expect(initDataDir(path, "party")).rejects.toThrow(
+            new UserError(`${path} is not empty; a data directory is made in an empty folder`),
+        )
+        expect(await readdir(path)).toStrictEqual(["thesis.tex"])
+        await rm(join(path, "thesis.tex"))
+        await initDataDir(path, "party")
+    })
+
+    test("refuses one that exists", async () => {
+        await initDataDir(path, "party")
+        await expect(initDataDir(path, "party")).rejects.toThrow(
+            new UserError(`${path} is a data directory already`),
+        )
+    })
+
+    test("is not done before everything is in", async () => {
+        const failing = initDataDir(path, "party", async (dir) => {
+            await writeFile(dir.file("identity.key"), "half")
+            throw new Error("the power failed")
+        })
+        await expect(failing).rejects.toThrow("the power failed")
+        await expect(openDataDir(named())).rejects.toThrow("is no data directory")
+        await expect(openDataDir({ ...named(), named: false })).rejects.toThrow("is not empty")
+    })
+})
+
+describe("openDataDir", () => {
+    test("says which init makes a folder that somebody named", async () => {
+        await expect(openDataDir(named())).rejects.toThrow(
+            new UserError(
+                `${path} is no data directory; run \`party init --data ${path}\` first, or correct the path`,
+            ),
+        )
+        expect(await readdir(folder)).toStrictEqual([])
+    })
+
+    test("makes the default folder on the first run, and finds it on the next", async () => {
+        const first = await openDataDir({ path, named: false, role: "party" })
+        expect(first.file("identity.key")).toBe(join(path, "identity.key"))
+        await first.release()
+        const second = await openDataDir({ path, named: false, role: "party" })
+        await second.release()
+    })
+
+    test("fills the default folder on the first run alone", async () => {
+        let filled = 0
+        const options = {
+            path,
+            named: false,
+            role: "party",
+            fill: (dir: DataDir) => writeFile(dir.file("identity.key"), String((filled += 1))),
+        } as const
+        await (await openDataDir(options)).release()
+        await (await openDataDir(options)).release()
+        expect(await readFile(join(path, "identity.key"), "utf8")).toBe("1")
+    })
+
+    test("keeps the roles apart", async () => {
+        await initDataDir(path, "party")
+        await expect(openDataDir({ ...named(), role: "pdl" })).rejects.toThrow(
+            new UserError(`${path} is the data directory of a party, not of a pdl`),
+        )
+    })
+
+    test.each([
+        ['{"role":"party","format":2}', "has format 2, made by a newer Tallylight"],
+        ['{"role":"party"}', "is damaged"],
+        ["{", "is damaged"],
+    ])("refuses the marker %s", async (marker, problem) => {
+        await initDataDir(path, "party")
+        await writeFile(join(path, "tallylight.json"), marker)
+        await expect(openDataDir(named())).rejects.toThrow(problem)
+    })
+
+    test("lets one in at a time, also within one process", async () => {
+        await initDataDir(path, "party")
+        const open = await openDataDir(named())
+        await expect(openDataDir(named())).rejects.toThrow(
+            new UserError(`${path} is in use by process ${process.pid}`),
+        )
+        await open.release()
+        await (await openDataDir(named())).release()
+    })
+
+    test("says which process holds it, and takes it over when that one is killed", async () => {
+        await initDataDir(path, "party")
+        const holder = run("hold-data-dir.ts", path)
+        expect(await nextLine(holder)).toBe("open")
+        await expect(openDataDir(named())).rejects.toThrow(`${path} is in use by process ${holder.pid}`)
+        holder.kill("SIGKILL")
+        await holder.ended
+        await (await openDataDir(named())).release()
+    })
+})

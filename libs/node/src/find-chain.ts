@@ -1,0 +1,77 @@
+/** Which chain of a ledger server is meant, and where its WebSocket is. */
+import { fromHex } from "@tallylight/crypto/bytes.js"
+import { z } from "zod"
+
+import { UserError } from "./user-error.ts"
+
+export type ChainAddress = {
+    readonly id: Uint8Array
+    readonly hex: string
+    readonly name: string
+    /** Of the read side over HTTP, ending in the chain's id. */
+    readonly http: string
+    readonly socket: string
+}
+
+const answer = z.object({
+    chains: z.array(z.object({ id: z.string().regex(/^[0-9a-f]{64}$/), name: z.string().max(64) })).max(1024),
+})
+
+const timeoutMs = 10_000
+
+/**
+ * Asks the server for its chains. Rejects with a {@link UserError} where the address or the chain is wrong, with a
+ * plain Error where trying again may help.
+ */
+export async function findChain(
+    url: string,
+    wanted: string | undefined,
+    signal: AbortSignal,
+): Promise<ChainAddress> {
+    const base = httpAddress(url)
+    if (wanted !== undefined && !/^[0-9a-f]{64}$/i.test(wanted))
+        throw new UserError(`“${wanted}” is no chain id: 64 hexadecimal digits`)
+    const { chains } = await ask(`${base}/v1/chains`, signal)
+    const [first, second] = chains
+    const chosen =
+        wanted === undefined ? first : chains.find(({ id }) => id.toLowerCase() === wanted.toLowerCase())
+    if (chosen === undefined) throw new UserError(`${base} has no chain ${wanted ?? "yet"}`)
+    if (wanted === undefined && second !== undefined) {
+        const names = chains.map(({ id, name }) => `  ${id} (${name})`).join("\n")
+        throw new UserError(`${base} has several chains; name one with --chain:\n${names}`)
+    }
+    const { id: hex, name } = chosen
+    const http = `${base}/v1/chains/${hex}`
+    return { id: fromHex(hex), hex, name, http, socket: `${http.replace(/^http/, "ws")}/socket` }
+}
+
+function httpAddress(url: string): string {
+    const parsed = URL.canParse(url) ? new URL(url) : undefined
+    const scheme = parsed?.protocol.replace(/^ws/, "http")
+    if (parsed === undefined || (scheme !== "http:" && scheme !== "https:"))
+        throw new UserError(`“${url}” is no address of a ledger server, such as http://127.0.0.1:7710`)
+    return `${scheme}//${parsed.host}${parsed.pathname.replace(/\/+$/, "")}`
+}
+
+async function ask(url: string, signal: AbortSignal): Promise<z.output<typeof answer>> {
+    let body: unknown
+    try {
+        const response = await fetch(url, {
+            signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        })
+        if (!response.ok) throw new Error(`${url} answers ${response.status}`)
+        body = await response.json()
+    } catch (error) {
+        signal.throwIfAborted()
+        // fetch hides what the operating system said behind "fetch failed".
+        const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+        const refused = cause instanceof Error && "code" in cause && cause.code === "ECONNREFUSED"
+        const reason = cause instanceof Error ? cause.message : String(cause)
+        throw new Error(refused ? `nothing listens at ${url}` : `cannot read ${url}: ${reason}`, {
+            cause: error,
+        })
+    }
+    const parsed = answer.safeParse(body)
+    if (!parsed.success) throw new UserError(`${url} is not the answer of a Tallylight ledger server`)
+    return parsed.data
+}

@@ -1,0 +1,138 @@
+/** What parties and requesters have in common: a chain that they stick to, and a ledger that they follow. */
+import { toHex } from "@tallylight/crypto/bytes.js"
+import type { Signer } from "@tallylight/protocol/chain/signer.js"
+import type { Role } from "@tallylight/protocol/chain/hello.js"
+import type { Entry } from "@tallylight/protocol/ledger/entry.js"
+import { Replica, type Step } from "@tallylight/protocol/session/replica.js"
+import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
+import type { Session, SessionOptions } from "@tallylight/protocol/session/session.js"
+import type { Handlers } from "@tallylight/protocol/wire/peer.js"
+
+import { retry } from "./backoff.ts"
+import type { DataDir } from "./data-dir.ts"
+import { fileNotebook } from "./file-notebook.ts"
+import { findChain, type ChainAddress } from "./find-chain.ts"
+import { followLedger } from "./ledger-link.ts"
+import type { Logger } from "./logger.ts"
+import { fileEvidence } from "./promises.ts"
+import { SeenLedger } from "./seen-ledger.ts"
+import { systemClock } from "./system-clock.ts"
+import { systemRandom } from "./system-random.ts"
+
+export type FollowerOptions = {
+    readonly url: string
+    readonly chain: string | undefined
+    readonly dir: DataDir
+    readonly log: Logger
+    readonly stop: AbortSignal
+    /** Whether the proofs of this entry are checked here. */
+    readonly proves: (entry: Entry) => boolean
+}
+
+export type FollowerEvents = {
+    readonly role: Role
+    readonly signer?: Signer
+    readonly handlers?: Handlers
+    readonly onSession: (session: Session) => void
+    readonly onSteps: (steps: readonly Step[], session: Session) => void
+    readonly onVerdict?: SessionOptions["onVerdict"]
+}
+
+/** Beyond this, deadlines that people read off their own clock are wrong enough to be told. */
+const tolerableSkewMs = 5000
+
+export class Follower {
+    readonly address: ChainAddress
+    readonly replica: Replica
+    readonly #options: FollowerOptions
+    readonly #seen: SeenLedger
+    readonly #end = new AbortController()
+    #failure: Error | undefined
+
+    /** Waits for the server, says so, and holds it to the chain that this data directory belongs to. */
+    static async start(options: FollowerOptions): Promise<Follower> {
+        const { url, chain, stop, log, dir } = options
+        const onWait = (error: unknown, ms: number): void => sayWaiting(log, error, ms)
+        const waiting = { baseMs: 250, maxMs: 10_000, clock: systemClock, random: systemRandom }
+        const address = await retry(() => findChain(url, chain, stop), { ...waiting, signal: stop, onWait })
+        const seen = new SeenLedger(fileNotebook(dir.path))
+        const { hex, name } = address
+        if (await seen.pin(address.id))
+            log.info({ chain: hex, name }, "first use: this directory belongs to that chain from now on")
+        return new Follower(options, address, seen, await seen.checkpoint())
+    }
+
+    private constructor(
+        options: FollowerOptions,
+        address: ChainAddress,
+        seenLedger: SeenLedger,
+        seen: ConstructorParameters<typeof Replica>[0]["seen"],
+    ) {
+        this.#options = options
+        this.address = address
+        this.#seen = seenLedger
+        const { proves } = options
+        this.replica = new Replica({ chain: address.id, proves, ...(seen && { seen }) })
+    }
+
+    /** Makes the ledger as it was seen durable; to be awaited before anything is sent that rests on it. */
+    async remember(): Promise<void> {
+        if (this.replica.note !== "") await this.#seen.see(this.replica.note)
+    }
+
+    /** Ends `run`, with an error or without. */
+    end(failure?: unknown): void {
+        if (failure !== undefined)
+            this.#failure ??= failure instanceof Error ? failure : new Error(String(failure))
+        this.#end.abort()
+    }
+
+    /** The server broke its word: the evidence is written, and nothing is sent to it any more. */
+    convict(broken: BrokenPromise): void {
+        const { dir } = this.#options
+        const path = dir.file(`evidence-${broken.receipt.index}.json`)
+        fileEvidence(path, this.address.id, broken, this.replica.note).then(
+            (error) => this.end(error),
+            (error: unknown) => this.end(error),
+        )
+    }
+
+    /** Until the app is stopped or ended. */
+    async run(events: FollowerEvents): Promise<void> {
+        const { log, stop } = this.#options
+        const both = AbortSignal.any([stop, this.#end.signal])
+        await followLedger({
+            ...events,
+            ...{ address: this.address, replica: this.replica, stop: both },
+            ...{ clock: systemClock, random: systemRandom },
+            onSession: (session) => {
+                this.#greet(session)
+                events.onSession(session)
+            },
+            onWait: (error, ms) => sayWaiting(log, error, ms),
+            onGone: (reason) => log.warn({ reason }, "the ledger server is gone; connecting again"),
+            onFault: (error) => this.end(error),
+        })
+        if (this.#failure !== undefined) throw this.#failure
+    }
+
+    #greet({ clockAheadMs }: Session): void {
+        const { log } = this.#options
+        log.info({ url: this.address.http }, "connected")
+        if (Math.abs(clockAheadMs) <= tolerableSkewMs) return
+        const direction = clockAheadMs > 0 ? "behind" : "ahead of"
+        log.warn(
+            { ms: Math.abs(clockAheadMs) },
+            `this machine's clock is ${direction} the ledger server's; deadlines are the server's`,
+        )
+    }
+}
+
+function sayWaiting(log: Logger, error: unknown, ms: number): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    log.warn(`waiting for the ledger server: ${reason}; trying again in ${Math.ceil(ms / 100) / 10} s`)
+}
+
+export function shortName(identity: Uint8Array): string {
+    return toHex(identity).slice(0, 12)
+}

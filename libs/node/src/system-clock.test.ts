@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest"
+
+import { systemClock } from "./system-clock.ts"
+import { systemRandom } from "./system-random.ts"
+
+describe("systemClock", () => {
+    test("is not early", async () => {
+        for (const ms of [1, 5, 20]) {
+            const time = systemClock.now() + ms
+            await systemClock.until(time)
+            expect(systemClock.now()).toBeGreaterThanOrEqual(time)
+        }
+    })
+
+    test("resolves at once for a time that has passed", async () => {
+        await systemClock.until(systemClock.now() - 1)
+        await systemClock.until(0)
+    })
+
+    test("waits for times that no timer reaches", async () => {
+        const stop = new AbortController()
+        let over = false
+        const outcome = systemClock
+            .until(systemClock.now() + 2 ** 40, stop.signal)
+            .catch((error: unknown) => error)
+            .finally(() => (over = true))
+        // setTimeout would take such a time for 1 ms.
+        await systemClock.until(systemClock.now() + 50)
+        expect(over).toBe(false)
+        stop.abort(new Error("enough"))
+        expect(await outcome).toBe(stop.signal.reason)
+    })
+
+    test("rejects with the reason of a signal that has come before", async () => {
+        const signal = AbortSignal.abort(new Error("enough"))
+        await expect(systemClock.until(0, signal)).rejects.toThrow("enough")
+    })
+})
+
+describe("systemRandom", () => {
+    test("gives plain bytes, others each time", () => {
+        const drawn = systemRandom(32)
+        expect(Object.getPrototypeOf(drawn)).toBe(Uint8Array.prototype)
+        expect(drawn).toHaveLength(32)
+        expect(systemRandom(32)).not.toStrictEqual(drawn)
+        expect(systemRandom(0)).toHaveLength(0)
+    })
+})
