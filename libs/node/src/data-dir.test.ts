@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 
 import { nextLine, run } from "../../../test/processes/run.ts"
-import { initDataDir, openDataDir, type DataDir } from "./data-dir.ts"
+import { initDataDir, openDataDir, openFreeDataDir, type DataDir } from "./data-dir.ts"
 import { UserError } from "./user-error.ts"
 
 let folder: string
@@ -84,6 +84,36 @@ describe("openDataDir", () => {
         await (await openDataDir(options)).release()
         await (await openDataDir(options)).release()
         expect(await readFile(join(path, "identity.key"), "utf8")).toBe("1")
+    })
+
+    test("gives one of several that begin at once the default folder, and the others the next", async () => {
+        const fill = (dir: DataDir): Promise<void> => writeFile(dir.file("identity.key"), dir.path)
+        const options = { path, named: false, role: "party", fill } as const
+        const opened = await Promise.all([1, 2, 3].map(() => openFreeDataDir(options)))
+        expect(opened.map((dir) => dir.path).sort()).toStrictEqual([path, `${path}-2`, `${path}-3`])
+        for (const dir of opened) {
+            expect(await readFile(dir.file("identity.key"), "utf8")).toBe(dir.path)
+            await dir.release()
+        }
+    })
+
+    test("puts nothing into a default folder that holds somebody's files", async () => {
+        await mkdir(path)
+        await writeFile(join(path, "thesis.tex"), "")
+        await expect(openDataDir({ ...named(), named: false })).rejects.toThrow("is not empty")
+        expect(await readdir(path)).toStrictEqual(["thesis.tex"])
+    })
+
+    test("goes on where a first run was stopped before it had put anything in", async () => {
+        await mkdir(path)
+        for (const name of ["lock", "lock.pid"]) await writeFile(join(path, name), "")
+        await (await openDataDir({ ...named(), named: false })).release()
+    })
+
+    test("lets go of the folder where it could not be filled", async () => {
+        const fill = (): Promise<void> => Promise.reject(new Error("no entropy"))
+        await expect(openDataDir({ ...named(), named: false, fill })).rejects.toThrow("no entropy")
+        await (await openDataDir({ ...named(), named: false })).release()
     })
 
     test("keeps the roles apart", async () => {

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path"
 import { z } from "zod"
 
 import { createDurably, readIfThere } from "./durable-file.ts"
-import { FolderInUse, lockFolder, type ProcessLock } from "./process-lock.ts"
+import { FolderInUse, lockFiles, lockFolder, type ProcessLock } from "./process-lock.ts"
 import { UserError } from "./user-error.ts"
 
 export type DataRole = "pdl" | "requester" | "party" | "entropy-node" | "observer"
@@ -41,17 +41,23 @@ const markerShape = z.object({ role: z.string(), format: z.int() })
 export async function openDataDir({ path, named, role, fill }: DataDirOptions): Promise<DataDir> {
     const folder = resolve(path)
     const marker = await readIfThere(join(folder, markerName))
-    if (marker === undefined) {
-        if (named) {
-            throw new UserError(
-                `${path} is no data directory; run \`${role} init --data ${path}\` first, or correct the path`,
-            )
-        }
-        await initDataDir(folder, role, fill)
-    } else {
-        checkMarker(folder, marker, role)
+    if (marker !== undefined) checkMarker(folder, marker, role)
+    else if (!named) await makeRoom(folder)
+    else {
+        throw new UserError(
+            `${path} is no data directory; run \`${role} init --data ${path}\` first, or correct the path`,
+        )
     }
-    return dataDir(folder, await lockFolder(folder))
+    const lock = await lockFolder(folder)
+    try {
+        // Looked for again under the lock: another process may have made the folder meanwhile.
+        if ((await readIfThere(join(folder, markerName))) === undefined)
+            await furnish(folder, lock, role, fill)
+    } catch (error) {
+        await lock.release()
+        throw error
+    }
+    return dataDir(folder, lock)
 }
 
 /**
@@ -73,23 +79,34 @@ export async function openFreeDataDir(options: DataDirOptions): Promise<DataDir>
  * Makes a data directory out of nothing or an empty folder. `fill` puts in what a directory must have; as the
  * marker comes last, a directory whose making was interrupted is never opened.
  */
-export async function initDataDir(
-    path: string,
-    role: DataRole,
-    fill: Fill = () => Promise.resolve(),
-): Promise<void> {
+export async function initDataDir(path: string, role: DataRole, fill?: Fill): Promise<void> {
     const folder = resolve(path)
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    const found = await readdir(folder)
-    if (found.includes(markerName)) throw new UserError(`${path} is a data directory already`)
-    if (found.length > 0)
-        throw new UserError(`${path} is not empty; a data directory is made in an empty folder`)
+    await makeRoom(folder)
     const lock = await lockFolder(folder)
     try {
-        await fill(dataDir(folder, lock))
-        await createDurably(join(folder, markerName), `${JSON.stringify({ role, format: formatVersion })}\n`)
+        await furnish(folder, lock, role, fill)
     } finally {
         await lock.release()
+    }
+}
+
+/** Nothing is put, not even a lock, into a folder that holds somebody's files. */
+async function makeRoom(folder: string): Promise<void> {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await refuseUnlessEmpty(folder)
+}
+
+async function furnish(folder: string, lock: ProcessLock, role: DataRole, fill?: Fill): Promise<void> {
+    await refuseUnlessEmpty(folder)
+    await fill?.(dataDir(folder, lock))
+    await createDurably(join(folder, markerName), `${JSON.stringify({ role, format: formatVersion })}\n`)
+}
+
+async function refuseUnlessEmpty(folder: string): Promise<void> {
+    const found = (await readdir(folder)).filter((name) => !lockFiles.includes(name))
+    if (found.includes(markerName)) throw new UserError(`${folder} is a data directory already`)
+    if (found.length > 0) {
+        throw new UserError(`${folder} is not empty; a data directory is made in an empty folder`)
     }
 }
 

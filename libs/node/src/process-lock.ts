@@ -8,6 +8,12 @@ import { systemCode, UserError } from "./user-error.ts"
 /** Another process has the folder; the default one then makes room for the next. */
 export class FolderInUse extends UserError {}
 
+/** What a lock leaves in its folder. */
+export const lockFiles: readonly string[] = ["lock", "lock.pid"]
+
+/** Kept here, or a lock would end when its holder's object is collected as garbage. */
+const held = new Set<SqliteConnection>()
+
 export type ProcessLock = { readonly release: () => Promise<void> }
 
 /**
@@ -18,7 +24,8 @@ export async function lockFolder(folder: string): Promise<ProcessLock> {
     const holder = join(folder, "lock.pid")
     const connection = await SqliteConnection.open(join(folder, "lock"), "create")
     try {
-        await connection.exec("PRAGMA busy_timeout = 0")
+        // Nothing is ever written into it, so its journal needs no file beside it.
+        await connection.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY")
         await connection.exec("BEGIN IMMEDIATE")
     } catch (error) {
         await connection.close()
@@ -26,6 +33,11 @@ export async function lockFolder(folder: string): Promise<ProcessLock> {
         const pid = (await readIfThere(holder))?.toString("utf8").trim() ?? "unknown"
         throw new FolderInUse(`${folder} is in use by process ${pid}`, { cause: error })
     }
+    held.add(connection)
     await writeDurably(holder, `${process.pid}\n`)
-    return { release: () => connection.close() }
+    return {
+        async release() {
+            if (held.delete(connection)) await connection.close()
+        },
+    }
 }

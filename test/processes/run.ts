@@ -1,0 +1,67 @@
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+export type Running = {
+    readonly pid: number
+    /** Whole lines of standard output as they come. */
+    readonly lines: AsyncIterator<string>
+    readonly kill: (signal: NodeJS.Signals) => void
+    readonly ended: Promise<Ended>
+}
+
+export type Ended = {
+    readonly code: number | null
+    readonly signal: NodeJS.Signals | null
+    readonly stdout: string
+    readonly stderr: string
+}
+
+/** Starts a program of this folder from its source. */
+export function run(program: string, ...args: readonly string[]): Running {
+    const path = fileURLToPath(new URL(program, import.meta.url))
+    const child = spawn(process.execPath, ["--conditions=source", "--import", "tsx", path, ...args], {
+        stdio: ["ignore", "pipe", "pipe"],
+    })
+    let stdout = ""
+    let stderr = ""
+    const lines: string[] = []
+    let wake = (): void => undefined
+    let over = false
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+        const known = stdout.lastIndexOf("\n") + 1
+        stdout += text
+        lines.push(
+            ...stdout
+                .slice(known, stdout.lastIndexOf("\n") + 1)
+                .split("\n")
+                .slice(0, -1),
+        )
+        wake()
+    })
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+    const ended = new Promise<Ended>((resolve, reject) => {
+        child.on("error", reject)
+        child.on("close", (code, signal) => {
+            over = true
+            wake()
+            resolve({ code, signal, stdout, stderr })
+        })
+    })
+    async function* read(): AsyncGenerator<string, undefined> {
+        for (;;) {
+            const line = lines.shift()
+            if (line !== undefined) yield line
+            else if (over) return
+            else await new Promise<void>((resolve) => (wake = resolve))
+        }
+    }
+    return { pid: child.pid ?? 0, lines: read(), kill: (signal) => child.kill(signal), ended }
+}
+
+/** The next line, or what the program said instead. */
+export async function nextLine({ lines, ended }: Running): Promise<string> {
+    const next = await lines.next()
+    if (next.done !== true) return next.value
+    const { code, stderr } = await ended
+    throw new Error(`ended with ${code}: ${stderr}`)
+}
