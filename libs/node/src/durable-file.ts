@@ -56,7 +56,7 @@ export async function appendDurably(path: string, line: string): Promise<void> {
 export async function readLines(path: string): Promise<string[]> {
     const content = await readIfThere(path)
     if (content === undefined) return []
-    return content.subarray(0, wholeLines(content)).toString("utf8").split("\n").slice(0, -1)
+    return content.toString("utf8").split("\n").slice(0, -1)
 }
 
 export async function readIfThere(path: string): Promise<Buffer | undefined> {

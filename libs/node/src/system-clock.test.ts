@@ -19,13 +19,18 @@ describe("systemClock", () => {
 
     test("waits for times that no timer reaches", async () => {
         const stop = new AbortController()
+        const warnings: Error[] = []
+        const heard = (warning: Error): number => warnings.push(warning)
+        process.on("warning", heard)
         let over = false
         const outcome = systemClock
             .until(systemClock.now() + 2 ** 40, stop.signal)
             .catch((error: unknown) => error)
             .finally(() => (over = true))
-        // setTimeout would take such a time for 1 ms.
+        // setTimeout takes such a time for 1 ms, and warns.
         await systemClock.until(systemClock.now() + 50)
+        process.off("warning", heard)
+        expect(warnings).toStrictEqual([])
         expect(over).toBe(false)
         stop.abort(new Error("enough"))
         expect(await outcome).toBe(stop.signal.reason)

@@ -165,10 +165,12 @@ describe("a peer that breaks the rules", () => {
         await connect()
         peer.pause()
         channel.close(1000, "done")
+        const late = once(served, "message")
         peer.send(Uint8Array.of(1))
+        await late
         peer.resume()
-        for await (const frame of channel.frames) expect(frame).toBeUndefined()
         expect((await channel.closed).code).toBe(1000)
+        for await (const frame of channel.frames) expect(frame).toBeUndefined()
     })
 })
 
@@ -237,6 +239,22 @@ describe("bounds", () => {
             read += 1
             if (read === 100) break
         }
+    })
+
+    test("a frame that waits is sent as it was at the call", async () => {
+        await connect()
+        peer.pause()
+        floodUntilFull().catch(() => undefined)
+        const bytes = Uint8Array.of(1, 2, 3)
+        channel.send(bytes).catch(() => undefined)
+        bytes.fill(9)
+        const last = new Promise((resolve) => {
+            peer.on("message", (data: Buffer) => {
+                if (data.length === 3) resolve([...data])
+            })
+        })
+        peer.resume()
+        expect(await last).toStrictEqual([1, 2, 3])
     })
 
     test("a reason is cut to what a close frame holds, between characters", async () => {

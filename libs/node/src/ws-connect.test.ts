@@ -110,9 +110,11 @@ describe("connectWebSocket", () => {
         const url = await listen(silent)
         const clock = new ManualClock()
         const refused = refusal(url, never, clock)
-        await once(silent, "connection")
+        const [connection] = (await once(silent, "connection")) as [Socket]
         await clock.advance(10_000)
         expect((await refused).message).toBe(`${url} did not answer within 10 s`)
+        connection.resume()
+        await once(connection, "close")
     })
 
     test("rejects with the reason of a signal, before or meanwhile", async () => {
