@@ -17,7 +17,8 @@ class Reader {
     take(length: number): Uint8Array {
         if (length > this.#bytes.length - this.#at) throw new Malformed("truncated")
         this.#at += length
-        return this.#bytes.slice(this.#at - length, this.#at)
+        // `slice` of a Buffer is a view: the entry would change with whatever is read into that memory next.
+        return new Uint8Array(this.#bytes.subarray(this.#at - length, this.#at))
     }
 
     get done(): boolean {
