@@ -28,6 +28,7 @@ export class Lottery {
     readonly #session: Session
     readonly #receipts: ReceiptBook
     readonly #clock: Clock
+    #isOver = false
     #acted: Promise<void> = Promise.resolve()
     #state: ChainState
     /** What a party is doing, or has been told not to try again, in the open round or before the next. */
@@ -42,6 +43,7 @@ export class Lottery {
         events: LotteryEvents,
     ) {
         this.#clock = clock
+        void session.ended.then(() => (this.#isOver = true))
         this.#parties = parties
         this.#events = events
         this.#session = session
@@ -88,12 +90,13 @@ export class Lottery {
     #start(party: Party, what: string, work: () => Promise<void>): void {
         this.#busy.add(party)
         work().catch(async (error: unknown) => {
-            // The next connection starts from the ledger, which shows what arrived.
-            if (error instanceof Unanswered) return
-            if (!(error instanceof PeerRefused)) return this.#events.onFault(error)
-            this.#events.onRefused(party, what, error)
-            if (error.action !== "wait") return
+            if (error instanceof PeerRefused) {
+                this.#events.onRefused(party, what, error)
+                if (error.action !== "wait") return
+            } else if (!(error instanceof Unanswered)) return this.#events.onFault(error)
             await this.#clock.until(this.#clock.now() + pauseMs)
+            // The next connection has a lottery of its own, which starts from what the ledger shows.
+            if (this.#isOver) return
             this.#busy.delete(party)
             this.act()
         })

@@ -43,7 +43,9 @@ export function requesterCommand(stop: AbortSignal): Command {
         .description("make a data directory with new keys")
         .action(async (_: unknown, { parent }: Command) => {
             const path = parent?.opts<Options>().data ?? defaultDir
-            await initDataDir(path, "requester", async (dir) => void (await openKeys(dir)))
+            await initDataDir(path, "requester", async (dir) => {
+                await openKeys(dir)
+            })
             process.stdout.write(`made ${path}: the keys of a requester\n`)
         })
     return command.addCommand(init)

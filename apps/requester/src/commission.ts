@@ -9,7 +9,7 @@ import type { Step } from "@tallylight/protocol/session/replica.js"
 import type { Session } from "@tallylight/protocol/session/session.js"
 import type { Message, Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
-import { PeerRefused } from "@tallylight/protocol/wire/resp-error.js"
+import { PeerRefused, Unanswered } from "@tallylight/protocol/wire/resp-error.js"
 import type { Requester } from "./requester.ts"
 
 export type CommissionEvents = {
@@ -40,6 +40,7 @@ export class Commission {
     #receipts: ReceiptBook | undefined
     #state: ChainState | undefined
     #acting = false
+    #lookAgain = false
     /** Own beacons that came since this process started. */
     #beacons = 0
     /** Rings whenever the state moves. */
@@ -61,6 +62,7 @@ export class Commission {
     attach(session: Session, chain: Uint8Array): void {
         this.#session = session
         this.#receipts = new ReceiptBook(chain, session.genesis.messageKey)
+        this.#moved.ring()
         void this.act()
     }
 
@@ -109,10 +111,15 @@ export class Commission {
 
     /** Registers or requests what is missing, one thing at a time, until nothing is. */
     async act(): Promise<void> {
+        this.#lookAgain = true
         if (this.#acting) return
         this.#acting = true
         try {
-            while (await this.#actOnce());
+            // Whoever calls meanwhile has news that the running look may have come too early for.
+            while (this.#lookAgain) {
+                this.#lookAgain = false
+                while (await this.#actOnce());
+            }
         } catch (error) {
             this.#events.onFault(error)
         } finally {
@@ -127,30 +134,28 @@ export class Commission {
         const registers = this.#requester.needsRegistration(state)
         if (!registers && !this.#wantsRequest(state)) return false
         await this.#events.beforeActing(state)
-        const moved = this.#moved.heard()
+        let receipt: Receipt
         try {
             if (registers) {
-                const receipt = await this.#requester.register(state, session.peer)
+                receipt = await this.#requester.register(state, session.peer)
                 this.keep(receipt)
                 this.#events.onRegistered(receipt)
             } else {
                 const notBefore = this.#notBefore(state)
-                const receipt = await this.#requester.request(state, notBefore, session.peer)
+                receipt = await this.#requester.request(state, notBefore, session.peer)
                 this.keep(receipt)
                 this.#events.onRequested(receipt, notBefore)
             }
         } catch (error) {
-            if (!(error instanceof PeerRefused)) {
-                // The connection is gone: the next one brings the state from which to go on.
-                return false
-            }
-            this.#events.onRefused(registers ? "registration" : "request", error)
-            if (error.action === "stop") return false
+            if (error instanceof PeerRefused) {
+                this.#events.onRefused(registers ? "registration" : "request", error)
+                if (error.action === "stop") return false
+            } else if (!(error instanceof Unanswered)) throw error
             await this.#clock.until(this.#clock.now() + pauseMs)
             return true
         }
-        // Acting twice on one state would ask for the same thing again.
-        if (this.#state === state) await moved
+        // Acting on a state that does not show it yet would ask for the same thing again.
+        while (!this.#hasSeen(receipt.index) && this.#session === session) await this.#moved.heard()
         return true
     }
 

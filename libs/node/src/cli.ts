@@ -84,6 +84,8 @@ function stopSignal(): AbortSignal {
             stop.abort(stopped)
         })
     }
+    // Whoever started this process with a channel to itself wants it to end with itself, however that happens.
+    if (process.connected) process.once("disconnect", () => stop.abort(new Stopped("SIGTERM")))
     return stop.signal
 }
 

@@ -1,7 +1,8 @@
 /** Which chain of a ledger server is meant, and where its WebSocket is. */
-import { fromHex } from "@tallylight/crypto/bytes.js"
+import { fromHex, toUtf8 } from "@tallylight/crypto/bytes.js"
 import { z } from "zod"
 
+import { fetchBytes } from "./fetch-bytes.ts"
 import { UserError } from "./user-error.ts"
 
 export type ChainAddress = {
@@ -13,9 +14,17 @@ export type ChainAddress = {
     readonly socket: string
 }
 
+/** Printed, so without control characters, which a terminal would obey. */
+const name = z
+    .string()
+    .max(64)
+    .regex(/^\P{C}*$/u)
+
 const answer = z.object({
-    chains: z.array(z.object({ id: z.string().regex(/^[0-9a-f]{64}$/), name: z.string().max(64) })).max(1024),
+    chains: z.array(z.object({ id: z.string().regex(/^[0-9a-f]{64}$/), name })).max(1024),
 })
+
+const maxAnswerBytes = 1024 * 1024
 
 const timeoutMs = 10_000
 
@@ -54,24 +63,18 @@ function httpAddress(url: string): string {
 }
 
 async function ask(url: string, signal: AbortSignal): Promise<z.output<typeof answer>> {
-    let body: unknown
-    try {
-        const response = await fetch(url, {
-            signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-        })
-        if (!response.ok) throw new Error(`${url} answers ${response.status}`)
-        body = await response.json()
-    } catch (error) {
-        signal.throwIfAborted()
-        // fetch hides what the operating system said behind "fetch failed".
-        const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-        const refused = cause instanceof Error && "code" in cause && cause.code === "ECONNREFUSED"
-        const reason = cause instanceof Error ? cause.message : String(cause)
-        throw new Error(refused ? `nothing listens at ${url}` : `cannot read ${url}: ${reason}`, {
-            cause: error,
-        })
-    }
-    const parsed = answer.safeParse(body)
+    const bytes = await fetchBytes(url, { maxBytes: maxAnswerBytes, timeoutMs, signal })
+    if (bytes === undefined) throw new Error(`there is nothing at ${url}`)
+    const parsed = answer.safeParse(parseJson(bytes))
     if (!parsed.success) throw new UserError(`${url} is not the answer of a Tallylight ledger server`)
     return parsed.data
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+    try {
+        return JSON.parse(toUtf8(bytes) ?? "")
+    } catch (error) {
+        if (error instanceof SyntaxError) return undefined
+        throw error
+    }
 }

@@ -3,6 +3,7 @@ import { toHex } from "@tallylight/crypto/bytes.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import type { Role } from "@tallylight/protocol/chain/hello.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
+import { MemoryNotebook } from "@tallylight/protocol/ports/notebook.js"
 import { Replica, type Step } from "@tallylight/protocol/session/replica.js"
 import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import type { Session, SessionOptions } from "@tallylight/protocol/session/session.js"
@@ -22,11 +23,13 @@ import { systemRandom } from "./system-random.ts"
 export type FollowerOptions = {
     readonly url: string
     readonly chain: string | undefined
-    readonly dir: DataDir
+    /** Where it keeps what it saw; who has none starts from the ledger's beginning every time. */
+    readonly dir: DataDir | undefined
     readonly log: Logger
     readonly stop: AbortSignal
     /** Whether the proofs of this entry are checked here. */
     readonly proves: (entry: Entry) => boolean
+    readonly onEntry?: (index: number, size: number) => void
 }
 
 export type FollowerEvents = {
@@ -55,9 +58,9 @@ export class Follower {
         const onWait = (error: unknown, ms: number): void => sayWaiting(log, error, ms)
         const waiting = { baseMs: 250, maxMs: 10_000, clock: systemClock, random: systemRandom }
         const address = await retry(() => findChain(url, chain, stop), { ...waiting, signal: stop, onWait })
-        const seen = new SeenLedger(fileNotebook(dir.path))
+        const seen = new SeenLedger(dir === undefined ? new MemoryNotebook() : fileNotebook(dir.path))
         const { hex, name } = address
-        if (await seen.pin(address.id))
+        if ((await seen.pin(address.id)) && dir !== undefined)
             log.info({ chain: hex, name }, "first use: this directory belongs to that chain from now on")
         return new Follower(options, address, seen, await seen.checkpoint())
     }
@@ -71,8 +74,9 @@ export class Follower {
         this.#options = options
         this.address = address
         this.#seen = seenLedger
-        const { proves } = options
-        this.replica = new Replica({ chain: address.id, proves, ...(seen && { seen }) })
+        const { proves, onEntry } = options
+        const optional = { ...(seen && { seen }), ...(onEntry && { onEntry }) }
+        this.replica = new Replica({ chain: address.id, proves, ...optional })
     }
 
     /** Makes the ledger as it was seen durable; to be awaited before anything is sent that rests on it. */
@@ -83,14 +87,17 @@ export class Follower {
     /** Ends `run`, with an error or without. */
     end(failure?: unknown): void {
         if (failure !== undefined)
-            this.#failure ??= failure instanceof Error ? failure : new Error(String(failure))
+            this.#failure ??=
+                failure instanceof Error
+                    ? failure
+                    : new Error("a failure that is no Error", { cause: failure })
         this.#end.abort()
     }
 
     /** The server broke its word: the evidence is written, and nothing is sent to it any more. */
     convict(broken: BrokenPromise): void {
-        const { dir } = this.#options
-        const path = dir.file(`evidence-${broken.receipt.index}.json`)
+        const name = `evidence-${broken.receipt.index}.json`
+        const path = this.#options.dir?.file(name) ?? name
         fileEvidence(path, this.address.id, broken, this.replica.note).then(
             (error) => this.end(error),
             (error: unknown) => this.end(error),

@@ -55,11 +55,12 @@ export async function followLedger(options: LinkOptions): Promise<void> {
         if (session === undefined) return
         const hangUp = (): void => session.peer.close(1000, "goodbye")
         stop.addEventListener("abort", hangUp, { once: true })
-        if (stop.aborted) hangUp()
+        // It may have come while the session was being opened, before there was anything to hang up.
+        if (isAborted(stop)) hangUp()
         const { reason, breach } = await session.ended
         stop.removeEventListener("abort", hangUp)
         if (breach !== undefined) throw breachOf(options.address, breach)
-        if (!stop.aborted) options.onGone(`${reason.code} ${reason.reason}`.trim())
+        if (!isAborted(stop)) options.onGone(`${reason.code} ${reason.reason}`.trim())
     }
 }
 
@@ -89,4 +90,9 @@ async function connect(options: LinkOptions): Promise<Session> {
 
 function breachOf({ http }: ChainAddress, breach: Refusal): UserError {
     return new UserError(`${http} broke the rules of its own ledger: ${breach.message}`, { cause: breach })
+}
+
+/** Asked after an await, when the answer may be another one than before it. */
+function isAborted(signal: AbortSignal): boolean {
+    return signal.aborted
 }

@@ -1,0 +1,9 @@
+/** The command line of everybody who checks: watch, verify, export, inspect. */
+import { Command } from "commander"
+import { watchCommand } from "./watch-command.ts"
+
+export function observerCommand(stop: AbortSignal): Command {
+    return new Command("observer")
+        .description("follow, verify, export and inspect a ledger, trusting nobody")
+        .addCommand(watchCommand(stop))
+}

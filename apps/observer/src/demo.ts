@@ -1,0 +1,169 @@
+/** A whole network on this machine: real processes, real sockets, and an observer that trusts none of them. */
+import { access, mkdir } from "node:fs/promises"
+import { join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { UserError } from "@tallylight/node/user-error.js"
+import { startProcess } from "./demo-process.ts"
+import type { DemoProcess } from "./demo-process.ts"
+
+export type DemoOptions = {
+    readonly data: string
+    /** Where the ledger server listens; port 0 for a free one. */
+    readonly url: string
+    readonly rounds: number | undefined
+    readonly intervalSeconds: number
+    readonly stop: AbortSignal
+    /** A line of the observer's standard output, as it is: one verified round as JSON. */
+    readonly onRound: (json: string) => void
+    /** What is going on, for standard error. */
+    readonly onNews: (news: string) => void
+}
+
+/** Ten parties in three processes, as three organisations would run them. */
+const partyCounts = [4, 3, 3]
+
+/** Without a verified round for that long, something is wrong. */
+const patienceMs = 60_000
+
+const config = fileURLToPath(new URL("../../../config/local/pdl.jsonc", import.meta.url))
+
+/** Until that many rounds were verified or `stop` aborts; rejects with a {@link UserError} if the network fails. */
+export async function runDemo(options: DemoOptions): Promise<void> {
+    const network = new DemoNetwork(options)
+    try {
+        await network.run()
+    } finally {
+        await network.end()
+    }
+}
+
+class DemoNetwork {
+    readonly #options: DemoOptions
+    readonly #folder: string
+    readonly #processes: DemoProcess[] = []
+    #ending = false
+    #fail: (error: Error) => void = () => undefined
+
+    constructor(options: DemoOptions) {
+        this.#options = options
+        this.#folder = resolve(options.data)
+    }
+
+    async run(): Promise<void> {
+        const { onNews, stop } = this.#options
+        const failed = new Promise<never>((_, reject) => (this.#fail = reject))
+        const stopped = new Promise<void>((done) =>
+            stop.addEventListener("abort", () => done(), { once: true }),
+        )
+        if (stop.aborted) return
+        onNews(`network in ${this.#folder}`)
+        await Promise.race([this.#start(), failed, stopped])
+    }
+
+    async end(): Promise<void> {
+        this.#ending = true
+        // The ledger server last, so that the others can say goodbye to it.
+        for (const process of this.#processes.toReversed()) await process.end()
+    }
+
+    async #start(): Promise<void> {
+        const { onNews, intervalSeconds } = this.#options
+        await mkdir(join(this.#folder, "logs"), { recursive: true })
+        const url = await this.#startServer()
+        onNews(`ledger server at ${url}`)
+        const observed = this.#observe(url)
+        const parties = partyCounts.map((count, at) => {
+            const own = ["--count", String(count)]
+            return this.#startApp("party", `parties-${at + 1}`, own, ["--url", url, ...own])
+        })
+        await Promise.all(parties)
+        await this.#startApp(
+            "requester",
+            "requester",
+            [],
+            ["--url", url, "--interval", String(intervalSeconds)],
+        )
+        onNews(
+            `requester and ${partyCounts.reduce((a, b) => a + b)} parties started; waiting for the first round`,
+        )
+        await observed
+    }
+
+    /** Resolves with the address at which it listens. */
+    async #startServer(): Promise<string> {
+        return new Promise((listening, reject) => {
+            const onLine = (line: string): void => {
+                const { url } = JSON.parse(line) as { url: string }
+                listening(url)
+            }
+            const own = ["--config", config]
+            this.#startApp("pdl", "pdl", own, ["--url", this.#options.url, "--json"], onLine).catch(reject)
+        })
+    }
+
+    /** Starts one app in its own data directory, which is made the first time. */
+    async #startApp(
+        role: string,
+        name: string,
+        initOptions: readonly string[],
+        runOptions: readonly string[],
+        onLine?: (line: string) => void,
+    ): Promise<void> {
+        const data = ["--data", join(this.#folder, name)]
+        if (!(await exists(join(this.#folder, name, "tallylight.json")))) {
+            const made = this.#launch(`${name}-init`, [role, "init", ...data, ...initOptions])
+            const code = await made.ended
+            if (code !== 0) throw new UserError(`${role} init ended with ${code}; ${made.log} says why`)
+        }
+        this.#watchOver(this.#launch(name, [role, ...data, ...runOptions], onLine))
+    }
+
+    #launch(name: string, args: readonly string[], onLine?: (line: string) => void): DemoProcess {
+        const log = join(this.#folder, "logs", `${name}.log`)
+        const started = startProcess(name, [...args, "--log-level", "info"], log, onLine)
+        this.#processes.push(started)
+        return started
+    }
+
+    #watchOver({ name, log, ended }: DemoProcess): void {
+        void ended.then((code) => {
+            if (this.#ending) return
+            this.#fail(new UserError(`${name} ended unexpectedly with ${code}; ${log} says why`))
+        })
+    }
+
+    /** The observer's lines are the demonstration's result; it ends by itself after the last one. */
+    async #observe(url: string): Promise<void> {
+        const { rounds, onRound } = this.#options
+        const late = (): void => {
+            const logs = join(this.#folder, "logs")
+            this.#fail(
+                new UserError(`no round was verified within ${patienceMs / 1000} s; the logs are in ${logs}`),
+            )
+        }
+        let alarm = setTimeout(late, patienceMs)
+        const onLine = (line: string): void => {
+            clearTimeout(alarm)
+            alarm = setTimeout(late, patienceMs)
+            onRound(line)
+        }
+        const wanted = rounds === undefined ? [] : ["--rounds", String(rounds)]
+        const data = ["--data", join(this.#folder, "observer")]
+        const watcher = this.#launch(
+            "observer",
+            ["observer", "watch", "--json", "--url", url, ...data, ...wanted],
+            onLine,
+        )
+        const code = await watcher.ended
+        clearTimeout(alarm)
+        if (code !== 0 && !this.#ending)
+            throw new UserError(`the observer ended with ${code}; ${watcher.log} says why`)
+    }
+}
+
+async function exists(path: string): Promise<boolean> {
+    return access(path).then(
+        () => true,
+        () => false,
+    )
+}

@@ -1,0 +1,114 @@
+/** `observer verify`: the audit of a ledger, over HTTP or from files, and of the auditor itself. */
+import { fromHex } from "@tallylight/crypto/bytes.js"
+import { addOptions } from "@tallylight/node/cli.js"
+import type { CommonOptions } from "@tallylight/node/cli.js"
+import { findChain } from "@tallylight/node/find-chain.js"
+import { UserError } from "@tallylight/node/user-error.js"
+import { mutants } from "@tallylight/protocol/sample/mutants.js"
+import { audit } from "@tallylight/protocol/verify/audit.js"
+import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import { Command, Option } from "commander"
+import { DoesNotHold } from "./does-not-hold.ts"
+import { folderSource, httpSource } from "./ledger-source.ts"
+import type { LedgerSource } from "./ledger-source.ts"
+import { readPinned, requireReplaceable, requireSigned, savePinned } from "./pinned.ts"
+import { showProgress } from "./progress.ts"
+import { selfTest } from "./self-test.ts"
+import { terminal } from "./terminal.ts"
+import type { Terminal } from "./terminal.ts"
+import { brokenRule, reportJson, reportText } from "./verify-report.ts"
+
+export type VerifyOptions = Pick<CommonOptions, "url" | "chain"> & {
+    readonly dir?: string
+    readonly pin?: string
+    readonly saveCheckpoint?: string
+    readonly selfTest?: true
+    readonly json?: true
+}
+
+const defaultUrl = "http://127.0.0.1:7710"
+
+export function verifyCommand(stop: AbortSignal): Command {
+    const command = new Command("verify")
+        .description("replay a ledger from its first byte and say of each rule whether it holds")
+        .addOption(new Option("--dir <dir>", "a folder made by export, instead of a server").conflicts("url"))
+        .option("--pin <file>", "a checkpoint seen before, which the ledger must extend")
+        .option(
+            "--save-checkpoint <file>",
+            "where everything holds, keep the checkpoint there as the next --pin",
+        )
+        .addOption(
+            new Option("--self-test", "show the auditor forged ledgers, one for each way to cheat").conflicts(
+                [...["url", "dir", "chain", "pin", "saveCheckpoint"]],
+            ),
+        )
+        .option("--json", "print the report as one JSON object")
+        .action(async (options: VerifyOptions) => runVerify(options, stop, terminal))
+        .addHelpText(
+            "after",
+            "\nEnds with 0 only if everything holds. Without --chain the chain is whichever is there: compare its id,\n" +
+                "the hash of its first entry, with the one that you know from elsewhere.",
+        )
+    return addOptions(command, "url", "chain", "logLevel")
+}
+
+/** Prints the report; rejects unless everything holds. */
+export async function runVerify(options: VerifyOptions, stop: AbortSignal, to: Terminal): Promise<void> {
+    try {
+        if (options.selfTest) return await selfTest(mutants, options, stop, to)
+        return await verify(options, stop, to)
+    } catch (error) {
+        // Programs get their object also where there was nothing to report on.
+        if (options.json && !(error instanceof DoesNotHold) && !stop.aborted)
+            await to.out(`${JSON.stringify(problemJson(error))}\n`)
+        throw error
+    }
+}
+
+async function verify(options: VerifyOptions, stop: AbortSignal, to: Terminal): Promise<void> {
+    const pinned = options.pin === undefined ? undefined : await readPinned(options.pin)
+    if (options.saveCheckpoint !== undefined) await requireReplaceable(options.saveCheckpoint, options.pin)
+    const { source, chain } = await openLedger(options, stop)
+    const progress = showProgress("verifying")
+    const report = await audit({
+        entries: source.entries(),
+        checkpoint: source.checkpoint,
+        ...(chain && { chain }),
+        ...(pinned && { pinned: pinned.checkpoint }),
+        onEntry: (index) => progress.update(index, source.size),
+    }).finally(() => progress.clear())
+    if (pinned !== undefined && report.state !== undefined) requireSigned(pinned, report.state)
+    const json = reportJson(report, source)
+    await to.out(options.json ? `${JSON.stringify(json)}\n` : reportText(json, to.colors))
+    if (options.chain === undefined && json.chain !== null)
+        to.err(
+            `No --chain was given, so this is true of the chain with this id, whosever it is: ${json.chain}\n`,
+        )
+    if (!report.holds) throw new DoesNotHold(brokenRule(report) ?? "the ledger does not hold")
+    if (options.saveCheckpoint !== undefined) await savePinned(options.saveCheckpoint, source.checkpoint)
+}
+
+async function openLedger(
+    { url, dir, chain }: VerifyOptions,
+    stop: AbortSignal,
+): Promise<{ readonly source: LedgerSource; readonly chain: Uint8Array | undefined }> {
+    if (dir !== undefined) {
+        if (chain !== undefined && !/^[0-9a-f]{64}$/i.test(chain))
+            throw new UserError(`“${chain}” is no chain id: 64 hexadecimal digits`)
+        return {
+            source: await folderSource(dir, stop),
+            chain: chain === undefined ? undefined : fromHex(chain),
+        }
+    }
+    const address = await findChain(url ?? defaultUrl, chain, stop)
+    return { source: await httpSource(address, stop), chain: address.id }
+}
+
+function problemJson(error: unknown): {
+    readonly holds: false
+    readonly code: string | null
+    readonly problem: string
+} {
+    const code = error instanceof Refusal ? error.code : null
+    return { holds: false, code, problem: error instanceof Error ? error.message : String(error) }
+}

@@ -1,0 +1,126 @@
+/** What `verify` found, for people and for programs. */
+import { toHex } from "@tallylight/crypto/bytes.js"
+import type { ChainState } from "@tallylight/protocol/ledger/state.js"
+import type { Report, Verdict } from "@tallylight/protocol/verify/audit.js"
+import { refusals } from "@tallylight/protocol/wire/refusal.js"
+import type { LedgerSource } from "./ledger-source.ts"
+import { amount } from "./amount.ts"
+import type { Colors } from "./terminal.ts"
+
+type Unfinished = {
+    readonly round: number
+    readonly phase: "open" | "sealed"
+    readonly contributions: number
+    readonly answered: number
+    readonly roster: number
+    readonly shares: number
+    /** ISO 8601. */
+    readonly deadline: string
+}
+
+export type VerifyJson = {
+    readonly holds: boolean
+    readonly source: string
+    readonly chain: string | null
+    readonly name: string | null
+    /** Entries that the checkpoint covers, and how many of them were verified. */
+    readonly size: number
+    readonly verified: number
+    readonly beacons: number
+    readonly voids: number
+    readonly unfinished: Unfinished | null
+    readonly rules: readonly Verdict[]
+}
+
+export function reportJson(report: Report, { where, size }: LedgerSource): VerifyJson {
+    const { holds, state, verified, beacons, voids, verdicts } = report
+    return {
+        holds,
+        source: where,
+        chain: state === undefined ? null : toHex(state.chain),
+        name: state?.genesis.name ?? null,
+        ...{ size, verified, beacons, voids },
+        unfinished: unfinishedRound(state) ?? null,
+        rules: verdicts,
+    }
+}
+
+export function unfinishedRound(state: ChainState | undefined): Unfinished | undefined {
+    const current = state?.current
+    if (current === undefined) return undefined
+    const { round, phase, contributions, answered, roster } = current
+    const deadline = current.phase === "open" ? current.closesAt : current.answerBy
+    return {
+        ...{ round, phase },
+        contributions: contributions.length,
+        answered: answered.size,
+        roster: roster.size,
+        shares: current.phase === "sealed" ? current.shares.length : 0,
+        deadline: new Date(deadline).toISOString(),
+    }
+}
+
+/** The sentence of the rule that was broken, for standard error; undefined where all hold. */
+export function brokenRule({ verdicts }: Pick<Report, "verdicts">): string | undefined {
+    const broken = verdicts.find(({ verdict }) => verdict === "broken")
+    return (
+        broken?.first && `rule ${broken.rule} is broken at entry ${broken.first.index}: ${broken.first.code}`
+    )
+}
+
+export function reportText(json: VerifyJson, colors: Colors): string {
+    const { chain, name, source, rules, verified, size, beacons, voids, unfinished, holds } = json
+    const ledger = chain === null ? [] : [`chain   ${chain} (${name ?? ""})`]
+    const counts = `${amount(beacons, "beacon")}, ${amount(voids, "void round")}`
+    return [
+        `ledger  ${source}`,
+        ...ledger,
+        "",
+        ...rules.flatMap((rule) => ruleLines(rule, holds, colors)),
+        "",
+        `${verified} of ${amount(size, "entry", "entries")} verified: ${counts}`,
+        ...(unfinished === undefined || unfinished === null ? [] : [progressOf(unfinished)]),
+        holds
+            ? colors.green("everything holds, up to here")
+            : colors.red(colors.bold("THIS LEDGER DOES NOT HOLD")),
+        "",
+    ].join("\n")
+}
+
+const ruleWidth = "registration".length
+const countWidth = 7
+
+function ruleLines(
+    { rule, verdict, checked, says, first }: Verdict,
+    holds: boolean,
+    colors: Colors,
+): string[] {
+    const head = `${rule.padEnd(ruleWidth)} ${String(checked).padStart(countWidth)}  ${says}`
+    switch (verdict) {
+        case "holds":
+            return [`${colors.green("holds ")}  ${head}`]
+        case "broken":
+            return [`${colors.red(colors.bold("BROKEN"))}  ${head}`, ...offenceLines(first, colors)]
+        case "not-reached":
+            return [colors.dim(`${holds ? "none  " : "  ?   "}  ${head}`)]
+        case "not-applicable":
+            return [colors.dim(`  -     ${head}`)]
+    }
+}
+
+function offenceLines(first: Verdict["first"], colors: Colors): string[] {
+    if (first === undefined) return []
+    const { index, code, facts } = first
+    const shown = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
+    const line = `${colors.red(code)} at entry ${index}: ${refusals[code][1]}`
+    return [`        ${line}`, ...(shown.length === 0 ? [] : [`        ${shown.join(", ")}`])]
+}
+
+function progressOf(unfinished: Unfinished): string {
+    const { round, phase, contributions, answered, roster, shares, deadline } = unfinished
+    const so =
+        phase === "open"
+            ? `open until ${deadline}, ${amount(contributions, "contribution")} so far, ${answered} of ${roster} parties have answered`
+            : `sealed with ${amount(contributions, "contribution")}, ${amount(shares, "share")} so far, due by ${deadline}`
+    return `round ${round} is unfinished: ${so}`
+}

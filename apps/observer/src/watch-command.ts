@@ -1,0 +1,73 @@
+import { addOptions } from "@tallylight/node/cli.js"
+import type { CommonOptions } from "@tallylight/node/cli.js"
+import { openDataDir } from "@tallylight/node/data-dir.js"
+import type { DataDir } from "@tallylight/node/data-dir.js"
+import { Follower } from "@tallylight/node/follower.js"
+import { makeLogger } from "@tallylight/node/logger.js"
+import { Command } from "commander"
+import pc from "picocolors"
+import { parseCount } from "./parse-count.ts"
+import { showProgress } from "./progress.ts"
+import { watch } from "./watch.ts"
+import type { WatchedRound } from "./watch.ts"
+
+type Options = CommonOptions & {
+    readonly from?: number
+    readonly rounds?: number
+    readonly json?: true
+}
+
+export function watchCommand(stop: AbortSignal): Command {
+    const command = new Command("watch")
+        .description("print each round's output as it happens, after verifying the ledger up to it")
+        .option("--from <round>", "start with that round (default: the next one)", parseCount)
+        .option("--rounds <n>", "end after that many", parseCount)
+        .option("--json", "print each round as one JSON object")
+        .action(async (options: Options) => run(options, stop))
+        .addHelpText(
+            "after",
+            "\nThe ledger is verified from its first entry. With --data, what was verified is remembered there,\n" +
+                "and the next run starts from it.",
+        )
+    return addOptions(command, "data", "url", "chain", "logLevel")
+}
+
+async function run(options: Options, stop: AbortSignal): Promise<void> {
+    const log = makeLogger({ name: "observer", level: options.logLevel })
+    const dir = await openOwnDir(options.data)
+    const progress = showProgress("verifying")
+    try {
+        const follower = await Follower.start({
+            url: options.url ?? "http://127.0.0.1:7710",
+            chain: options.chain,
+            ...{ dir, log, stop },
+            proves: () => true,
+            onEntry: (index, size) => progress.update(index + 1, size),
+        })
+        await watch(follower, {
+            from: options.from,
+            rounds: options.rounds ?? Infinity,
+            onRound: (round) => {
+                progress.clear()
+                process.stdout.write(options.json ? `${JSON.stringify(round)}\n` : line(round))
+            },
+            onNews: (news) => {
+                progress.clear()
+                process.stderr.write(`${news}\n`)
+            },
+        })
+    } finally {
+        progress.clear()
+        await dir?.release()
+    }
+}
+
+/** A watcher may have a directory, made by itself: it holds nothing but a checkpoint. */
+async function openOwnDir(path: string | undefined): Promise<DataDir | undefined> {
+    return path === undefined ? undefined : openDataDir({ path, named: false, role: "observer" })
+}
+
+export function line({ round, output, contributors, index }: WatchedRound): string {
+    const who = `${contributors} ${contributors === 1 ? "contributor" : "contributors"}`
+    return `${pc.bold(`round ${round}`)}  ${output}  ${pc.dim(`${who}, entry ${index},`)} ${pc.green("verified")}\n`
+}

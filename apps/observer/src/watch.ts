@@ -1,0 +1,84 @@
+/** Rounds as they happen, each verified here down to the last proof before it is told. */
+import { toHex } from "@tallylight/crypto/bytes.js"
+import type { Follower } from "@tallylight/node/follower.js"
+import type { Step } from "@tallylight/protocol/session/replica.js"
+
+/** A verified beacon, as `watch --json` prints it. */
+export type WatchedRound = {
+    readonly chain: string
+    readonly round: number
+    readonly ticket: string
+    /** 128 hexadecimal digits. */
+    readonly output: string
+    /** How many parties contributed. */
+    readonly contributors: number
+    /** Of the beacon's entry in the ledger. */
+    readonly index: number
+    readonly verified: true
+}
+
+export type WatchOptions = {
+    /** The first round to tell; undefined for those that end from now on. */
+    readonly from: number | undefined
+    readonly rounds: number
+    readonly onRound: (round: WatchedRound) => void
+    /** Rounds without an output in time, and other news that is no beacon. */
+    readonly onNews: (news: string) => void
+}
+
+/** Until that many rounds were told, or the follower is stopped. */
+export async function watch(follower: Follower, options: WatchOptions): Promise<void> {
+    let told = 0
+    let isHistory = true
+    await follower.run({
+        role: "observer",
+        onSession: () => undefined,
+        onSteps: (steps) => {
+            for (const step of steps) {
+                if (told >= options.rounds) break
+                if (isHistory && options.from === undefined) continue
+                if (options.from !== undefined && roundOf(step) < options.from) continue
+                const round = watchedRound(step)
+                if (round === undefined) tellNews(step, options.onNews)
+                else {
+                    options.onRound(round)
+                    told += 1
+                }
+            }
+            isHistory = false
+            // What was verified need not be verified again by the next run.
+            follower.remember().catch((error: unknown) => follower.end(error))
+            if (told >= options.rounds) follower.end()
+        },
+    })
+}
+
+function roundOf({ entry, before }: Step): number {
+    return "round" in entry ? entry.round : (before?.rounds ?? 0)
+}
+
+/** A beacon that was in time; a late one is news, since nobody may rely on it. */
+function watchedRound({ entry, before, after, index }: Step): WatchedRound | undefined {
+    const sealed = before?.current
+    if (entry.kind !== "beacon" || sealed?.round !== entry.round) return undefined
+    return {
+        chain: toHex(after.chain),
+        round: entry.round,
+        ticket: toHex(sealed.ticket),
+        output: toHex(entry.output),
+        contributors: sealed.contributions.length,
+        index,
+        verified: true,
+    }
+}
+
+function tellNews({ entry }: Step, onNews: WatchOptions["onNews"]): void {
+    if (entry.kind === "void") {
+        const missing = entry.missing.length === 0 ? "" : `, no share from member ${entry.missing.join(", ")}`
+        onNews(`round ${entry.round} is void: ${entry.reason}${missing}`)
+    } else if (entry.kind === "beacon") {
+        onNews(`round ${entry.round} was opened late: ${toHex(entry.output)}`)
+    } else if (entry.kind === "share" && !entry.valid) {
+        onNews(`round ${entry.round}: member ${entry.share.member} signed a wrong share`)
+    }
+}

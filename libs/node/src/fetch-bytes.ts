@@ -1,0 +1,59 @@
+/** Bodies over HTTP from servers that nobody trusts: never more of them in memory than the caller can use. */
+import { UserError } from "./user-error.ts"
+
+export type FetchLimits = {
+    readonly maxBytes: number
+    /** For the whole answer. */
+    readonly timeoutMs: number
+    readonly signal: AbortSignal
+}
+
+/**
+ * The body at that address; undefined where there is nothing (404 and 410). Rejects with a {@link UserError} where
+ * the answer is too large, with a plain Error where trying again may help.
+ */
+export async function fetchBytes(url: string, limits: FetchLimits): Promise<Uint8Array | undefined> {
+    const { maxBytes, timeoutMs, signal } = limits
+    try {
+        const response = await fetch(url, {
+            signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        })
+        if (response.ok) return await readAtMost(response, maxBytes)
+        await response.body?.cancel()
+        if (response.status === 404 || response.status === 410) return undefined
+        throw new Error(`it answers ${response.status}`)
+    } catch (error) {
+        signal.throwIfAborted()
+        if (error instanceof TooLarge)
+            throw new UserError(`${url} answers with more than ${maxBytes} bytes`, { cause: error })
+        // fetch hides what the operating system said behind "fetch failed".
+        const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+        const refused = cause instanceof Error && "code" in cause && cause.code === "ECONNREFUSED"
+        const reason = cause instanceof Error ? cause.message : String(cause)
+        throw new Error(refused ? `nothing listens at ${url}` : `cannot read ${url}: ${reason}`, {
+            cause: error,
+        })
+    }
+}
+
+class TooLarge extends Error {}
+
+/** Counts what arrives, after decompression: a length that the server states binds nobody. */
+async function readAtMost(response: Response, maxBytes: number): Promise<Uint8Array> {
+    if (response.body === null) return new Uint8Array()
+    const chunks: Uint8Array[] = []
+    let length = 0
+    // Leaving the loop cancels the rest of the answer.
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        length += chunk.length
+        if (length > maxBytes) throw new TooLarge()
+        chunks.push(chunk)
+    }
+    const bytes = new Uint8Array(length)
+    let at = 0
+    for (const chunk of chunks) {
+        bytes.set(chunk, at)
+        at += chunk.length
+    }
+    return bytes
+}
