@@ -19,7 +19,7 @@ const checkpoint =
     "example.org/log\n3\nlHJrV1nYxWo4N8a6VJ2ps0gPhTZ1E1g0xYcFfwGz0yE=\n\n— example.org/log AAAA\n"
 
 /** Well-formed messages of every type, in shape only: nothing here verifies. */
-export const samples: { readonly [T in MessageType]: readonly [Message<T>, ...Array<Message<T>>] } = {
+export const samples: { readonly [T in MessageType]: readonly [Message<T>, ...Message<T>[]] } = {
     ReqHello: [
         {
             versions: [1, 0xffffffff],

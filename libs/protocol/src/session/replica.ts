@@ -30,6 +30,8 @@ export type ReplicaOptions = {
     readonly seen?: Pick<Checkpoint, "size" | "root">
     /** Whether the proofs of this entry are to be checked; what is skipped is taken on the PDL's word. */
     readonly proves: (entry: Entry) => boolean
+    /** For progress on long ledgers: an entry was taken, out of `size`. */
+    readonly onEntry?: (index: number, size: number) => void
 }
 
 export class Replica {
@@ -62,6 +64,7 @@ export class Replica {
         for (const { index, entry } of event.entries) {
             require(index === this.next, "missing-entries", { expected: this.next, got: index })
             this.#take(entry)
+            this.#options.onEntry?.(index, event.size)
         }
         const state = this.#ahead
         if (state?.range.size !== event.size) return []
