@@ -55,8 +55,8 @@ export function verifyCommand(stop: AbortSignal): Command {
 /** Prints the report; rejects unless everything holds. */
 export async function runVerify(options: VerifyOptions, stop: AbortSignal, to: Terminal): Promise<void> {
     try {
-        if (options.selfTest) return await selfTest(mutants, options, stop, to)
-        return await verify(options, stop, to)
+        if (options.selfTest) await selfTest(mutants, options, stop, to)
+        else await verify(options, stop, to)
     } catch (error) {
         // Programs get their object also where there was nothing to report on.
         if (options.json && !(error instanceof DoesNotHold) && !stop.aborted)

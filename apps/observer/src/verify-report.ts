@@ -79,7 +79,7 @@ export function reportText(json: VerifyJson, colors: Colors): string {
         ...rules.flatMap((rule) => ruleLines(rule, holds, colors)),
         "",
         `${verified} of ${amount(size, "entry", "entries")} verified: ${counts}`,
-        ...(unfinished === undefined || unfinished === null ? [] : [progressOf(unfinished)]),
+        ...(unfinished === null ? [] : [progressOf(unfinished)]),
         holds
             ? colors.green("everything holds, up to here")
             : colors.red(colors.bold("THIS LEDGER DOES NOT HOLD")),
