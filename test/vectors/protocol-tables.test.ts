@@ -42,14 +42,16 @@ test("every refusal code is there, with its disposition and meaning", () => {
     expect(shown).toEqual(Object.entries(refusals))
 })
 
-test("every rule about entries is there, with its kinds and codes", () => {
-    const shown = table("rule", "kinds", "codes").map(([rule, kinds, codes]) => ({
+test("every rule about entries is there, with its meaning, kinds and codes", () => {
+    const shown = table("rule", "holds when", "kinds", "codes").map(([rule, says, kinds, codes]) => ({
         rule: marked(rule)[0],
+        says,
         kinds: kinds === "all" ? entryKinds : kinds?.split(", "),
         codes: marked(codes),
     }))
-    const coded = Object.entries(entryRules).map(([rule, { kinds, codes }]) => ({
+    const coded = Object.entries(entryRules).map(([rule, { says, kinds, codes }]) => ({
         rule,
+        says,
         kinds: [...kinds],
         codes: [...codes],
     }))
@@ -57,9 +59,19 @@ test("every rule about entries is there, with its kinds and codes", () => {
 })
 
 test("every rule about the log is there, and those of later versions", () => {
-    const shown = table("rule", "codes").map(([rule, codes]) => [marked(rule)[0], marked(codes)])
-    expect(shown).toEqual(Object.entries(logRules).map(([rule, { codes }]) => [rule, [...codes]]))
-    expect(firstMarked(table("rule"))).toEqual(Object.keys(laterRules))
+    const shown = table("rule", "holds when", "codes").map(([rule, says, codes]) => ({
+        rule: marked(rule)[0],
+        says,
+        codes: marked(codes),
+    }))
+    const coded = Object.entries(logRules).map(([rule, { says, codes }]) => ({
+        rule,
+        says,
+        codes: [...codes],
+    }))
+    expect(shown).toEqual(coded)
+    const later = table("rule", "will hold when").map(([rule, says]) => [marked(rule)[0], says])
+    expect(later).toEqual(Object.entries(laterRules))
 })
 
 test("every tag is there, and no other", () => {
