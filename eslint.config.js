@@ -132,7 +132,7 @@ export default defineConfig(
         files: ["**/*.test.ts", "test/**/*.ts"],
         plugins: { vitest },
         rules: {
-            "vitest/valid-expect": "error",
+            "vitest/valid-expect": ["error", { maxArgs: 2 }],
             "vitest/no-focused-tests": "error",
             "vitest/no-disabled-tests": "error",
             "@typescript-eslint/no-non-null-assertion": "off",

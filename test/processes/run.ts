@@ -19,9 +19,12 @@ export type Ended = {
 /** Starts a program of this folder from its source. */
 export function run(program: string, ...args: readonly string[]): Running {
     const path = fileURLToPath(new URL(program, import.meta.url))
-    const child = spawn(process.execPath, ["--conditions=source", "--import", "tsx", path, ...args], {
-        stdio: ["ignore", "pipe", "pipe"],
-    })
+    return launch(["--conditions=source", "--import", "tsx", path, ...args])
+}
+
+/** Starts Node with those arguments, in the folder `cwd`. */
+export function launch(args: readonly string[], cwd?: string): Running {
+    const child = spawn(process.execPath, args, { cwd, stdio: ["ignore", "pipe", "pipe"] })
     let stdout = ""
     let stderr = ""
     const lines: string[] = []
@@ -64,4 +67,10 @@ export async function nextLine({ lines, ended }: Running): Promise<string> {
     if (next.done !== true) return next.value
     const { code, stderr } = await ended
     throw new Error(`ended with ${code}: ${stderr}`)
+}
+
+export async function nextLines(running: Running, count: number): Promise<string[]> {
+    const lines = []
+    while (lines.length < count) lines.push(await nextLine(running))
+    return lines
 }

@@ -1,0 +1,61 @@
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { nextLine } from "../processes/run.ts"
+import { Stage } from "./stage.ts"
+
+let stage: Stage
+
+beforeEach(async () => {
+    stage = await Stage.make()
+})
+afterEach(() => stage.clear())
+
+type Round = {
+    readonly chain: string
+    readonly round: number
+    readonly ticket: string
+    readonly output: string
+    readonly contributors: number
+    readonly index: number
+    readonly verified: boolean
+}
+
+function parse(out: string): Round[] {
+    return out
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Round)
+}
+
+test("the demonstration prints verified rounds and nothing else, ends with 0, and works a second time", async () => {
+    const first = await stage.run("demo", "--rounds", "3", "--json")
+    expect(first.code, first.stderr).toBe(0)
+    const rounds = parse(first.stdout)
+    expect(rounds).toHaveLength(3)
+    for (const round of rounds) {
+        expect(Object.keys(round)).toEqual([
+            ...["chain", "round", "ticket", "output", "contributors", "index", "verified"],
+        ])
+        expect(round.output).toMatch(/^[0-9a-f]{128}$/)
+        expect(round.ticket).toMatch(/^[0-9a-f]{64}$/)
+        expect(round.verified).toBe(true)
+        expect(round.contributors).toBeGreaterThan(0)
+    }
+
+    const second = await stage.run("demo", "--rounds", "1", "--json")
+    expect(second.code, second.stderr).toBe(0)
+    const [next] = parse(second.stdout)
+    const last = rounds.at(-1)
+    expect(next?.chain).toBe(last?.chain)
+    expect(next?.round).toBeGreaterThan(last?.round ?? 0)
+})
+
+test("Ctrl-C ends the whole network", async () => {
+    const demo = stage.start("demo", "--json")
+    await nextLine(demo)
+    demo.kill("SIGINT")
+    const { code } = await demo.ended
+    expect(code).toBe(0)
+    // Its data directories are free again.
+    const again = await stage.run("demo", "--rounds", "1", "--json")
+    expect(again.code, again.stderr).toBe(0)
+})
