@@ -19,7 +19,7 @@ import type { Peer, PeerOptions } from "@tallylight/protocol/wire/peer.js"
 import { require } from "@tallylight/protocol/wire/refusal.js"
 import { Acceptance } from "./acceptance.ts"
 import { Decryptions } from "./decryptions.ts"
-import { Conversation } from "./handlers.ts"
+import { Conversation } from "./conversation.ts"
 import { LedgerWriter } from "./ledger-writer.ts"
 import type { Appended, Commit } from "./ledger-writer.ts"
 import { LogTree } from "./log-tree.ts"
@@ -205,13 +205,17 @@ export class Chain {
         conversation.end(peer)
     }
 
-    /** At most `limit` entries from `from` on. */
-    async entries(from: number, limit: number): Promise<Uint8Array[]> {
+    /** At most `limit` entries from `from` on, and no more after the one that fills `mostBytes`. */
+    async entries(from: number, limit: number, mostBytes = Infinity): Promise<Uint8Array[]> {
         const { size } = this.head
         require(from < size, "no-such-entry", { size })
         const entries = []
-        for await (const entry of this.#options.store.read(from, Math.min(size, from + limit)))
+        let bytes = 0
+        for await (const entry of this.#options.store.read(from, Math.min(size, from + limit))) {
             entries.push(entry)
+            bytes += entry.length
+            if (bytes >= mostBytes) break
+        }
         return entries
     }
 

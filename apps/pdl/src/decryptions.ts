@@ -17,10 +17,12 @@ type Options = {
     /** The signed checkpoint whose last entry is the tally of that round. */
     readonly checkpointOf: (sealed: SealedRound) => string
     readonly clock: Clock
-    /** Before a member that did not answer is asked again. */
+    /** Before a member that did not answer is asked again; twice as long each time, up to a minute. */
     readonly pauseMs: number
     readonly onUnanswered: (member: string, round: number, error: unknown) => void
 }
+
+const longestPauseMs = 60_000
 
 export class Decryptions {
     readonly #options: Options
@@ -60,7 +62,7 @@ export class Decryptions {
         const { round, ticket, tally, tallyIndex } = sealed
         const checkpoint = this.#options.checkpointOf(sealed)
         const body = { round, ticket, C: tally.C, D: tally.D, index: tallyIndex, checkpoint }
-        while (this.#stillWants(peer, identity, round)) {
+        for (let pauseMs = this.#options.pauseMs; this.#stillWants(peer, identity, round); pauseMs *= 2) {
             const { id, response } = peer.ask("ReqDecryption", body)
             try {
                 const answer = await response
@@ -70,7 +72,7 @@ export class Decryptions {
             } catch (error) {
                 this.#options.onUnanswered(nameOf(identity), round, error)
                 if (error instanceof Refusal) return await peer.refuse(id, error).catch(() => undefined)
-                await this.#options.clock.until(this.#options.clock.now() + this.#options.pauseMs)
+                await this.#options.clock.until(this.#options.clock.now() + Math.min(pauseMs, longestPauseMs))
             }
         }
     }

@@ -20,6 +20,9 @@ export type ReadSide = {
 /** Tiles never change once they are full; everything else may a moment later. */
 const forever = "public, max-age=31536000, immutable"
 
+/** A page of entries ends with the one that crosses this. */
+const pageBytes = 1024 * 1024
+
 const decimal = z.stringFormat("a number", /^(0|[1-9][0-9]{0,15})$/).transform(Number)
 const page = z.strictObject({
     from: decimal.default(0),
@@ -68,7 +71,7 @@ export function addReadSide(server: FastifyInstance, { chains, unready }: ReadSi
         const chain = chainOf(params.id)
         const { from, limit } = parse(page, query, "query")
         const { size } = chain.head
-        const entries = from === size ? [] : await chain.entries(from, limit)
+        const entries = from === size ? [] : await chain.entries(from, limit, pageBytes)
         return {
             chain: params.id,
             size,

@@ -15,6 +15,9 @@ import type { Chain } from "./chain.ts"
 import type { Subscription } from "./subscription.ts"
 import { parseKinds } from "./subscription.ts"
 
+/** A client takes frames of a mebibyte; an answer ends with the entry that crosses a quarter of that. */
+const answerBytes = 256 * 1024
+
 export class Conversation {
     readonly #chain: Chain
     #serverNonce: Uint8Array
@@ -68,7 +71,7 @@ export class Conversation {
 
         ReqSubscribe: (body: Message<"ReqSubscribe">, peer: Peer) => later(() => this.#subscribe(body, peer)),
         ReqEntries: async ({ from, limit }: Message<"ReqEntries">) => {
-            const entries = await this.#chain.entries(from, limit)
+            const entries = await this.#chain.entries(from, limit, answerBytes)
             return { from, entries }
         },
         ReqProof: ({ index, size }: Message<"ReqProof">) => this.#chain.tree.inclusion(index, size),
