@@ -23,7 +23,7 @@ import { seededRandom } from "@tallylight/protocol/ports/seeded-random.js"
 import { makeSampleKeys } from "@tallylight/protocol/sample/sample-keys.js"
 import { sampleLedger } from "@tallylight/protocol/sample/scenario.js"
 
-const seed = "tallylight sample 3"
+const seed = "tallylight sample 4"
 
 type Part = readonly [name: string, bytes: Uint8Array]
 
@@ -259,10 +259,11 @@ export function workedRound(): string {
 
     const ticket = first("ticket")
     const round = uint64(ticket.entry.round)
+    const attempt = Uint8Array.of(1)
     page.add("### 11.6 Ticket")
     const ticketInput = page.transcript("VRF input; the seed is no seed:", "tallylight/v1/ticket-vrf", [
         ["chain", chain],
-        ["round", round],
+        ["attempt", attempt],
         ["leaf(request)", leafHash(request.bytes)],
         ["seed", ticket.entry.seed],
     ])
@@ -277,7 +278,8 @@ export function workedRound(): string {
     const T = sha256(
         page.transcript("T is the SHA-256 of:", "tallylight/v1/ticket", [
             ["chain", chain],
-            ["round", round],
+            ["attempt", attempt],
+            ["leaf(request)", leafHash(request.bytes)],
             ["seed", ticket.entry.seed],
             ["Y", request.entry.Y],
             ["nonce", request.entry.nonce],

@@ -5,6 +5,7 @@ import { loadConfig } from "@tallylight/node/config.js"
 import { initDataDir, openFreeDataDir } from "@tallylight/node/data-dir.js"
 import { Follower } from "@tallylight/node/follower.js"
 import { makeLogger } from "@tallylight/node/logger.js"
+import type { EntryKind } from "@tallylight/protocol/ledger/entry.js"
 import { Command, InvalidArgumentError } from "commander"
 import { z } from "zod"
 import { openParty, runParties } from "./run.ts"
@@ -21,6 +22,8 @@ export const partyConfig = z.strictObject({
 })
 
 type Options = CommonOptions & { readonly count?: number }
+
+const unproved: ReadonlySet<EntryKind> = new Set(["contribution", "abstention", "tally", "share"])
 
 export function partyCommand(stop: AbortSignal): Command {
     const command = new Command("party")
@@ -58,8 +61,9 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
         log.info({ data: dir.path, parties: count }, "starting")
         const follower = await Follower.start({
             ...{ url, chain, dir, log, stop },
-            // What a party acts on; whether everything else is in order is for auditors to say.
-            proves: ({ kind }) => kind === "genesis" || kind === "ticket",
+            // Everything that a contribution is bound to. What others contributed, and how it was opened, changes
+            // nothing about one's own; whether that is in order is for key holders and auditors to say.
+            proves: ({ kind }) => !unproved.has(kind),
         })
         const parties = []
         for (let number = 1; number <= count; number++) parties.push(await openParty(dir, number))

@@ -92,7 +92,8 @@ export class Lottery {
         work().catch(async (error: unknown) => {
             if (error instanceof PeerRefused) {
                 this.#events.onRefused(party, what, error)
-                if (error.action !== "wait") return
+                // An answer that came too late for this round comes too late the next second as well.
+                if (error.action !== "wait" || (what === "answer" && error.code !== "busy")) return
             } else if (!(error instanceof Unanswered)) return this.#events.onFault(error)
             await this.#clock.until(this.#clock.now() + pauseMs)
             // The next connection has a lottery of its own, which starts from what the ledger shows.

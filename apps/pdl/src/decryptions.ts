@@ -34,7 +34,9 @@ export class Decryptions {
     }
 
     join(peer: Peer, identity: Uint8Array): void {
-        this.#holders.set(peer, { identity, asked: new Set() })
+        const known = this.#holders.get(peer)?.identity
+        if (known === undefined || !equalBytes(known, identity))
+            this.#holders.set(peer, { identity, asked: new Set() })
         this.update()
     }
 

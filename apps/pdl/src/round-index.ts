@@ -39,7 +39,8 @@ export class RoundIndex {
         if (entry.kind === "beacon") {
             place.status = place.status === "void" ? "late" : "beacon"
             place.beacon = index
-            this.#latestBeacon = place
+            // Nobody may rely on an output that its key holders timed.
+            if (place.status === "beacon") this.#latestBeacon = place
         }
     }
 

@@ -170,7 +170,7 @@ export class Commission {
     #notBefore(state: ChainState): UnixMs {
         const { intervalMs } = this.#demand
         const last = this.#requester.waiting(state).at(-1)
-        if (last !== undefined) return Math.max(last.notBefore, state.time) + intervalMs
+        if (last !== undefined) return last.due + intervalMs
         return state.current === undefined ? 0 : state.time + intervalMs
     }
 }

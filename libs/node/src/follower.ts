@@ -116,11 +116,26 @@ export class Follower {
                 this.#greet(session)
                 events.onSession(session)
             },
+            onSteps: (steps, session) => {
+                this.#compareClocks(steps)
+                events.onSteps(steps, session)
+            },
             onWait: (error, ms) => sayWaiting(log, error, ms),
             onGone: (reason) => log.warn({ reason }, "the ledger server is gone; connecting again"),
             onFault: (error) => this.end(error),
         })
         if (this.#failure !== undefined) throw this.#failure
+    }
+
+    /** Entry times are the server's word: one ahead of everybody's clock can only be there to close a window early. */
+    #compareClocks(steps: readonly Step[]): void {
+        const last = steps.at(-1)
+        const aheadMs = (last?.entry.time ?? 0) - systemClock.now()
+        if (last === undefined || aheadMs <= tolerableSkewMs) return
+        this.#options.log.warn(
+            { index: last.index, aheadMs },
+            "the ledger server dates an entry in the future",
+        )
     }
 
     #greet({ clockAheadMs }: Session): void {

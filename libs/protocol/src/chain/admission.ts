@@ -34,12 +34,13 @@ export function applyAdmission(state: ChainState, entry: EntryOf<"admission">): 
     if (entry.admitted) admitted.add(name)
     else admitted.delete(name)
     const party = state.parties.get(name)
-    const removed = party !== undefined && !entry.admitted
+    // For later requests only, and not for ever: who is admitted again may register again.
+    const expired = party === undefined || entry.admitted ? undefined : { ...party, lastRound: state.rounds }
     return {
         ...state,
         admitted,
         admissionSequence: entry.sequence,
-        parties: removed ? withEntry(state.parties, name, { ...party, revoked: true }) : state.parties,
+        parties: expired === undefined ? state.parties : withEntry(state.parties, name, expired),
     }
 }
 

@@ -56,7 +56,10 @@ export function applyPartyRegistration(state: ChainState, entry: EntryOf<"party-
     const name = nameOf(entry.identity)
     const { admission, registrationRounds } = state.genesis.parameters
     require(admission === "open" || state.admitted.has(name), "not-admitted")
-    const last = state.parties.get(name)?.sequence ?? -1
+    const former = state.parties.get(name)
+    // A stolen key could otherwise undo the revocation that was to end it.
+    require(former?.revoked !== true, "revoked")
+    const last = former?.sequence ?? -1
     require(entry.sequence > last, "stale-sequence", { last })
     require(!state.requesters.has(name), "key-taken", { key: name })
     const party = {

@@ -120,10 +120,11 @@ export function applyRequesterRegistration(
     const [t, n] = [commitments.length, members.length]
     const name = nameOf(identity)
     require(t <= n, "bad-committee", { t, n })
-    // Without witnesses two disjoint quorums could open one tally on two ledgers.
-    require(state.genesis.quorum > 0 || 2 * t > n, "bad-committee", { t, n })
+    // Without witnesses two disjoint quorums could open one round on two ledgers.
+    require(2 * t > n, "bad-committee", { t, n })
     require(new Set(members.map(nameOf)).size === n, "bad-committee", { problem: "member twice" })
     const former = state.requesters.get(name)
+    require(former?.revoked !== true, "revoked")
     require(sequence > (former?.sequence ?? -1), "stale-sequence", { last: former?.sequence ?? -1 })
     require(!state.parties.has(name), "key-taken", { key: name })
     const requester = {

@@ -13,8 +13,8 @@ const signature = fixed(64)
 const vrfOutput = fixed(64)
 const vrfProof = fixed(80)
 
-/** C2SP signed-note: a key name is not empty and holds neither spaces nor plus signs. */
-const keyName = text(255, /^[^\s+\p{C}]+$/u)
+/** C2SP signed-note: not empty, neither spaces nor plus signs; ASCII, so that no Unicode version decides. */
+const keyName = text(255, /^[!-*,-~]+$/)
 
 const parameters = struct({
     expectedContributors: u32,
@@ -46,7 +46,7 @@ export const voidReasons = [
 const layouts = {
     genesis: struct({
         version: u16,
-        name: text(64, /^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u),
+        name: text(64, /^[A-Za-z0-9][A-Za-z0-9 ._-]*$/),
         salt: fixed(32),
         ledgerKey: key,
         messageKey: key,

@@ -45,7 +45,13 @@ export type PendingRequest = {
     readonly identity: Uint8Array
     readonly Y: Uint8Array
     readonly nonce: Uint8Array
-    readonly notBefore: UnixMs
+    /** When its turn can come: its notBefore, or its entry's time if that is later. */
+    readonly due: UnixMs
+    /**
+     * The output of the first round that got its ticket after this request; `noSeed` where that round ended
+     * without one in time; undefined while it has not ended. Nobody has a choice in it once the request is logged.
+     */
+    readonly seed: Uint8Array | undefined
     /** Registrations in force when the request was logged; later ones count for later requests. */
     readonly requester: Requester
     readonly parties: ReadonlyMap<Name, Party>
@@ -80,8 +86,6 @@ export type SealedRound = RoundFacts & {
     readonly shares: readonly EntryOf<"share">[]
 }
 
-export type Seed = { readonly output: Uint8Array; readonly ticketIndex: number }
-
 export type ChainState = {
     /** SHA-256 of the genesis entry's bytes: the chain's id. */
     readonly chain: Uint8Array
@@ -94,14 +98,13 @@ export type ChainState = {
     readonly requesters: ReadonlyMap<Name, Requester>
     /** Every key and identity ever registered, with the identity it belongs to. */
     readonly keys: ReadonlyMap<Name, Name>
+    /** In the order in which they get their tickets: by `due`, then by index. */
     readonly queue: readonly PendingRequest[]
     /** The number of the latest round that got a ticket; 0 before the first. */
     readonly rounds: number
     readonly current: OpenRound | SealedRound | undefined
     /** Rounds that ended withheld and may still be opened late, by round number. */
     readonly withheld: ReadonlyMap<number, SealedRound>
-    /** The latest beacon that was in time. */
-    readonly latest: Seed | undefined
 }
 
 /** A copy of `map` in which `name` stands for `value`. */

@@ -17,6 +17,7 @@ import type { UnixMs } from "../ports/clock.ts"
 import { tags } from "../tags.ts"
 import { require } from "../wire/refusal.ts"
 import { sealedRound } from "./phase.ts"
+import { settleSeeds } from "./seed.ts"
 import { tallyCiphertext } from "./share.ts"
 
 /** The t shares that open the tally: valid, on record, of lowest index; fewer while some are missing. */
@@ -51,7 +52,7 @@ export function beaconOutput(
     return sha512(transcript(tags.output, chain, uint64(round), ticket, M, beta))
 }
 
-/** Call only once the shares are durable: before that, nobody may know β*. */
+/** Its shares become durable before it or with it: nobody may know β* while they could still be lost. */
 export function makeBeacon(
     state: ChainState,
     sealed: SealedRound,
@@ -74,11 +75,11 @@ export function applyBeacon(state: ChainState, entry: EntryOf<"beacon">): ChainS
     if (sealed !== state.current) {
         const withheld = new Map(state.withheld)
         withheld.delete(entry.round)
-        // A late output was for its key holders to time, so it never elects anybody: `latest` stays.
+        // A late output was for its key holders to time, so it never elects anybody.
         return { ...state, withheld }
     }
-    const latest = { output: entry.output, ticketIndex: sealed.index }
-    return { ...state, current: undefined, latest }
+    const queue = settleSeeds(state.queue, sealed.index, entry.output)
+    return { ...state, current: undefined, queue }
 }
 
 export function verifyBeacon(state: ChainState, entry: EntryOf<"beacon">): void {

@@ -2,8 +2,7 @@
  * The lottery (PROTOCOL.md §5.3): Th = min(2^512, floor(k 2^512 / n)); a party with VRF output y on the ticket
  * is elected iff y, as a big-endian integer, is below Th.
  */
-import { fromHex, toHex } from "@tallylight/crypto/bytes.js"
-import { equalBytes } from "@tallylight/crypto/bytes.js"
+import { equalBytes, fromHex, toHex } from "@tallylight/crypto/bytes.js"
 import { vrfProofToHash, vrfProve, vrfVerify } from "@tallylight/crypto/ecvrf.js"
 import { nameOf } from "../ledger/state.ts"
 import type { Name, OpenRound, Party } from "../ledger/state.ts"

@@ -5,6 +5,7 @@ import type { UnixMs } from "../ports/clock.ts"
 import { Refusal, require } from "../wire/refusal.ts"
 import { canOpen } from "./beacon.ts"
 import { isClosable } from "./phase.ts"
+import { noSeed, settleSeeds } from "./seed.ts"
 import { isIdentitySum } from "./tally.ts"
 
 /** How often the ledger server may prolong each of a round's two windows. */
@@ -51,14 +52,15 @@ export function applyVoid(state: ChainState, entry: EntryOf<"void">): ChainState
     require(reason === entry.reason, "wrong-reason", { expected: reason ?? "none" })
     const { missing } = endVoid(current, reason, entry.time)
     require(missing.join() === entry.missing.join(), "wrong-reason", { missing: missing.join() })
-    const ended = { ...state, current: undefined }
+    const queue = settleSeeds(state.queue, current.index, noSeed)
+    const ended = { ...state, current: undefined, queue }
     switch (reason) {
         // Tried once more with everybody elected: making a round fail elects nobody new.
         case "no-contributor":
         case "below-minimum":
             return current.request.retry
                 ? ended
-                : { ...ended, queue: [{ ...current.request, retry: true }, ...state.queue] }
+                : { ...ended, queue: [{ ...current.request, retry: true }, ...queue] }
         case "withheld":
             return current.phase === "sealed" ? { ...ended, withheld: keepWithheld(state, current) } : ended
         case "identity-sum":

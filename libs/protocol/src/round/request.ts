@@ -1,13 +1,12 @@
 /** A request for a round, logged before anybody knows its seed (PROTOCOL.md §5.1). */
-import { uint64 } from "@tallylight/crypto/bytes.js"
-import { equalBytes } from "@tallylight/crypto/bytes.js"
+import { equalBytes, uint64 } from "@tallylight/crypto/bytes.js"
 import { leafHash } from "@tallylight/crypto/merkle.js"
 import { sign, verifySignature } from "../chain/signer.ts"
 import type { Signer, Statement } from "../chain/signer.ts"
 import { encodeEntry } from "../ledger/entry.ts"
 import type { EntryOf } from "../ledger/entry.ts"
 import { nameOf, withEntry } from "../ledger/state.ts"
-import type { ChainState, Requester } from "../ledger/state.ts"
+import type { ChainState, PendingRequest, Requester } from "../ledger/state.ts"
 import { tags } from "../tags.ts"
 import { Refusal, require } from "../wire/refusal.ts"
 import { rosterAt } from "./eligibility.ts"
@@ -41,23 +40,28 @@ export function applyRequest(state: ChainState, entry: EntryOf<"request">): Chai
     require(entry.sequence > requester.requestSequence, "stale-sequence", { last: requester.requestSequence })
     require(entry.notBefore <= entry.time + farthestAheadMs, "too-far-ahead", { now: entry.time })
 
-    const waiting = state.queue.filter((pending) => !pending.retry)
-    const own = waiting.filter((pending) => nameOf(pending.identity) === name)
+    const first = state.queue.filter((pending) => !pending.retry)
+    const own = first.filter((pending) => nameOf(pending.identity) === name)
+    // Requests for later take no room from those that are due: they would hold it for a day.
+    const waiting = first.filter(({ due }) => due <= entry.time)
     const { queueLength, minimumContributors } = state.genesis.parameters
     const full = waiting.length >= queueLength || own.length >= requestsPerRequester
     require(!full, "queue-full", { waiting: waiting.length, own: own.length })
     const roster = rosterAt(state.parties, state.rounds + 1).size
     require(roster >= minimumContributors, "roster-too-small", { roster, minimum: minimumContributors })
 
-    const { identity, nonce, notBefore } = entry
-    const pending = {
-        ...{ index: state.range.size, leaf: leafHash(encodeEntry(entry)), identity, Y, nonce, notBefore },
-        ...{ requester, parties: state.parties, retry: false },
+    const { identity, nonce } = entry
+    const due = Math.max(entry.notBefore, entry.time)
+    const pending: PendingRequest = {
+        ...{ index: state.range.size, leaf: leafHash(encodeEntry(entry)), identity, Y, nonce, due },
+        ...{ requester, parties: state.parties, retry: false, seed: undefined },
     }
+    const before = state.queue.filter((other) => other.due <= due)
+    const after = state.queue.slice(before.length)
     return {
         ...state,
         requesters: withEntry(state.requesters, name, { ...requester, requestSequence: entry.sequence }),
-        queue: [...state.queue, pending],
+        queue: [...before, pending, ...after],
     }
 }
 

@@ -8,7 +8,7 @@ import { isClosable } from "./phase.ts"
 import { sealTally } from "./tally.ts"
 import { issueTicket } from "./ticket.ts"
 
-/** The entry that is due at `time`, if any. `state` must be durable: a beacon reveals β*. */
+/** The entry that is due at `time`, if any; to be appended on top of everything that `state` holds, or dropped. */
 export function dueEntry(state: ChainState, vrfSeed: Uint8Array, time: UnixMs): Entry | undefined {
     const { current } = state
     const late = [...state.withheld.values()].find(canOpen)
@@ -24,7 +24,7 @@ export function dueEntry(state: ChainState, vrfSeed: Uint8Array, time: UnixMs): 
 /** When `dueEntry` can next change its answer although nothing is logged; undefined for never. */
 export function wakeAt({ current, queue }: ChainState): UnixMs | undefined {
     if (current !== undefined) return current.phase === "open" ? current.closesAt : current.answerBy
-    return queue.length > 0 ? Math.min(...queue.map(({ notBefore }) => notBefore)) : undefined
+    return queue[0]?.due
 }
 
 /** Tallies that wait for shares: the round in progress, and those that may be opened late. */

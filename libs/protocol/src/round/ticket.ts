@@ -1,9 +1,9 @@
 /**
- * The ticket (PROTOCOL.md §5.2): T = SHA-256(tag, chain, round, seed, Y, nonce, β), where β is the PDL's VRF
- * output over the request and a seed that nobody knew when the request was logged. Neither the requester nor the
- * PDL can search for a ticket that elects its friends.
+ * The ticket (PROTOCOL.md §5.2): T = SHA-256(tag, chain, attempt, request, seed, Y, nonce, β), where β is the
+ * PDL's VRF output over the request and a seed that nobody knew when the request was logged. Neither the requester
+ * nor the PDL can search for a ticket that elects its friends.
  */
-import { equalBytes, uint64 } from "@tallylight/crypto/bytes.js"
+import { equalBytes } from "@tallylight/crypto/bytes.js"
 import { vrfProofToHash, vrfProve, vrfVerify } from "@tallylight/crypto/ecvrf.js"
 import { sha256 } from "@tallylight/crypto/hash.js"
 import { leafHash } from "@tallylight/crypto/merkle.js"
@@ -15,41 +15,40 @@ import type { UnixMs } from "../ports/clock.ts"
 import { tags } from "../tags.ts"
 import { Refusal, require } from "../wire/refusal.ts"
 import { rosterAt } from "./eligibility.ts"
+import { noSeed } from "./seed.ts"
 
-const noSeed = new Uint8Array(64)
-
-/** The request that the next ticket goes to: the first in the queue that is due. */
+/** The request that the next ticket goes to, once it is due: not even the ledger server may pick another one. */
 export function dueRequest(state: ChainState, time: UnixMs): PendingRequest | undefined {
-    return state.queue.find(({ notBefore }) => notBefore <= time)
+    const [first] = state.queue
+    return first !== undefined && first.due <= time ? first : undefined
+}
+
+function seedOf(request: PendingRequest): Uint8Array {
+    return request.seed ?? noSeed
 }
 
 /**
- * The output of the latest beacon whose own ticket was logged after the request. Rounds follow each other, so
- * where the latest beacon is too old every other one is.
+ * Neither β nor T depends on the round's number: rounds that others insert in between change nothing about the
+ * ticket that a request gets.
  */
-function seedFor(state: ChainState, request: PendingRequest): Uint8Array {
-    const { latest } = state
-    return latest !== undefined && latest.ticketIndex > request.index ? latest.output : noSeed
+function vrfInput(chain: Uint8Array, request: PendingRequest): Uint8Array {
+    return transcript(tags.ticketVrf, chain, attempt(request), request.leaf, seedOf(request))
 }
 
-function vrfInput(state: ChainState, request: PendingRequest, seed: Uint8Array): Uint8Array {
-    return transcript(tags.ticketVrf, state.chain, uint64(state.rounds + 1), request.leaf, seed)
+function ticketHash(chain: Uint8Array, request: PendingRequest, beta: Uint8Array): Uint8Array {
+    const { leaf, Y, nonce } = request
+    const seed = seedOf(request)
+    return sha256(transcript(tags.ticket, chain, attempt(request), leaf, seed, Y, nonce, beta))
 }
 
-function ticketHash(
-    state: ChainState,
-    request: PendingRequest,
-    seed: Uint8Array,
-    beta: Uint8Array,
-): Uint8Array {
-    const { Y, nonce } = request
-    return sha256(transcript(tags.ticket, state.chain, uint64(state.rounds + 1), seed, Y, nonce, beta))
+function attempt({ retry }: PendingRequest): Uint8Array {
+    return Uint8Array.of(retry ? 2 : 1)
 }
 
 /** k and n: with no seed, or on a second attempt, there is nobody to elect and everybody is. */
-function election(state: ChainState, request: PendingRequest, seed: Uint8Array): { k: number; n: number } {
+function election(state: ChainState, request: PendingRequest): { k: number; n: number } {
     const n = rosterAt(request.parties, state.rounds + 1).size
-    const all = request.retry || equalBytes(seed, noSeed)
+    const all = request.retry || equalBytes(seedOf(request), noSeed)
     return { k: all ? n : state.genesis.parameters.expectedContributors, n }
 }
 
@@ -61,8 +60,7 @@ export function issueTicket(
 ): EntryOf<"ticket"> | undefined {
     const request = dueRequest(state, time)
     if (request === undefined || state.current !== undefined) return undefined
-    const seed = seedFor(state, request)
-    const proof = vrfProve(vrfSeed, vrfInput(state, request, seed))
+    const proof = vrfProve(vrfSeed, vrfInput(state.chain, request))
     const beta = vrfProofToHash(proof)
     if (beta === undefined) throw new Error("a VRF proof made here must decode")
     return {
@@ -70,10 +68,10 @@ export function issueTicket(
         time,
         round: state.rounds + 1,
         request: request.index,
-        seed,
+        seed: seedOf(request),
         proof,
-        ticket: ticketHash(state, request, seed, beta),
-        ...election(state, request, seed),
+        ticket: ticketHash(state.chain, request, beta),
+        ...election(state, request),
         closesAt: time + state.genesis.parameters.contributionWindowMs,
     }
 }
@@ -83,9 +81,8 @@ export function applyTicket(state: ChainState, entry: EntryOf<"ticket">): ChainS
     const round = state.rounds + 1
     require(entry.round === round, "wrong-round", { expected: round, got: entry.round })
     const request = requestOf(state, entry)
-    const seed = seedFor(state, request)
-    require(equalBytes(entry.seed, seed), "wrong-seed")
-    const { k, n } = election(state, request, seed)
+    require(equalBytes(entry.seed, seedOf(request)), "wrong-seed")
+    const { k, n } = election(state, request)
     require(entry.k === k && entry.n === n, "wrong-election", { k, n })
     const closesAt = entry.time + state.genesis.parameters.contributionWindowMs
     require(entry.closesAt === closesAt, "wrong-deadline", { expected: closesAt, got: entry.closesAt })
@@ -116,8 +113,7 @@ function requestOf(state: ChainState, entry: EntryOf<"ticket">): PendingRequest 
 
 export function verifyTicket(state: ChainState, entry: EntryOf<"ticket">): void {
     const request = requestOf(state, entry)
-    const input = vrfInput(state, request, entry.seed)
-    const beta = vrfVerify(state.genesis.vrfKey, input, entry.proof)
+    const beta = vrfVerify(state.genesis.vrfKey, vrfInput(state.chain, request), entry.proof)
     require(beta !== undefined, "bad-vrf")
-    require(equalBytes(entry.ticket, ticketHash(state, request, entry.seed, beta)), "wrong-ticket")
+    require(equalBytes(entry.ticket, ticketHash(state.chain, request, beta)), "wrong-ticket")
 }

@@ -114,6 +114,16 @@ export const chainMutants: readonly Mutant[] = [
     },
     {
         rule: "registration",
+        breaks: "a revoked party back again",
+        code: "revoked",
+        mutate: logged((sample) => ({
+            ...makePartyRegistration(sample.state.chain, party(sample, 3), 2),
+            kind: "party-registration",
+            time: 0,
+        })),
+    },
+    {
+        rule: "registration",
         breaks: "one VRF key under two identities",
         code: "key-taken",
         mutate: logged((sample) => ({

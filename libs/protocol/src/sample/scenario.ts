@@ -13,7 +13,7 @@ export const sampleRounds = {
 } as const
 
 /** The ledger of PROTOCOL.md §11: eight rounds, the last one unfinished. */
-export function sampleLedger(seed = "tallylight sample 3"): SampleLedger {
+export function sampleLedger(seed = "tallylight sample 4"): SampleLedger {
     const ledger = new SampleLedger(seed)
     const { parties, solo, committee } = ledger.keys
     const [alone] = solo.members

@@ -20,6 +20,11 @@ export class ReceiptBook {
         this.#messageKey = messageKey
     }
 
+    /** A receipt that was verified when it came, before this process. */
+    expect(receipt: Receipt): void {
+        this.#expected.set(receipt.index, receipt)
+    }
+
     /** Refuses one that the PDL did not sign; else says whether the ledger contradicts it already. */
     add(receipt: Receipt): BrokenPromise | undefined {
         verifyReceipt(this.#chain, this.#messageKey, receipt)

@@ -66,6 +66,7 @@ export class Replica {
             this.#take(entry)
             this.#options.onEntry?.(index, event.size)
         }
+        require(event.size >= this.next, "missing-entries", { size: event.size, got: this.next })
         const state = this.#ahead
         if (state?.range.size !== event.size) return []
         this.checkpoint = this.#open(state, event.checkpoint)

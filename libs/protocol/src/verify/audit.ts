@@ -62,7 +62,8 @@ export async function audit(input: AuditInput): Promise<Report> {
         counts: new Map(),
         state: undefined,
         checkpoint: undefined,
-        pinnedHolds: false,
+        // Every ledger extends the empty one.
+        pinnedHolds: input.pinned?.size === 0,
         offence: undefined,
     }
     await replay(input, progress)
@@ -112,6 +113,7 @@ function step(state: ChainState | undefined, entry: Entry, input: AuditInput): C
 function openHead(progress: Progress, genesis: Genesis, note: string): Checkpoint {
     const { origin, ledgerKey: publicKey } = genesis
     const checkpoint = openCheckpoint(note, { origin, publicKey })
+    require(checkpoint?.size !== 0, "empty-ledger")
     if (checkpoint !== undefined) return checkpoint
     progress.offence = { rule: "checkpoint", index: 0, code: "bad-checkpoint", facts: {} }
     return { origin, size: Number.MAX_SAFE_INTEGER, root: new Uint8Array(32) }

@@ -38,7 +38,7 @@ export const entryRules = {
         kinds: registrations,
         codes: [
             ...(["bad-key", "bad-possession", "bad-committee", "key-taken", "stale-sequence"] as const),
-            ...(["not-admitted", "not-registered", "not-operator", "bad-point"] as const),
+            ...(["not-admitted", "not-registered", "not-operator", "revoked", "bad-point"] as const),
         ],
     },
     request: {
@@ -123,11 +123,11 @@ export const laterRules = {
 export type EntryRule = keyof typeof entryRules
 export type RuleName = EntryRule | keyof typeof logRules | keyof typeof laterRules
 
-/** The rule that an entry of `kind` broke when it was refused with `code`. */
+/** The rule that an entry of `kind`, or one whose kind nobody could read, broke when it was refused with `code`. */
 export function ruleBroken(kind: EntryKind | undefined, code: RefusalCode): EntryRule {
-    const broken = (Object.entries(entryRules) as [EntryRule, Rule][]).find(
-        ([, { kinds, codes }]) => codes.includes(code) && (kind === undefined || kinds.includes(kind)),
-    )
-    if (broken === undefined) throw new Error(`no rule covers ${code} in a ${kind ?? "nameless"} entry`)
-    return broken[0]
+    const rules = Object.entries(entryRules) as [EntryRule, Rule][]
+    const covering = rules.filter(([, { codes }]) => codes.includes(code))
+    const exact = covering.find(([, { kinds }]) => kind === undefined || kinds.includes(kind))
+    const [name] = exact ?? covering[0] ?? ["entries" as const]
+    return name
 }

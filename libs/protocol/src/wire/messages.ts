@@ -43,6 +43,7 @@ function list<T extends z.ZodType>(item: T, least: number, most: number) {
 
 const uint = z.int().min(0)
 export const uint32 = uint.max(0xffffffff)
+const uint16 = uint.max(0xffff)
 const none = z.strictObject({})
 const key = bytes(32)
 const point = bytes(32)
@@ -175,7 +176,7 @@ export const messages = {
     }),
     RespDecryption: z.strictObject({
         identity: key,
-        member: uint32,
+        member: uint16,
         S: point,
         c: scalar,
         z: scalar,

@@ -12,15 +12,15 @@ export const refusals = {
     "unknown-message": ["stop", "No message of that name is answered here."],
     "unsupported-version": ["stop", "None of the offered protocol versions is spoken here."],
     "wrong-chain": ["stop", "The message is for another chain than this connection's."],
-    unauthenticated: ["fix", "The answer to the hello's nonce does not verify under the named identity."],
+    unauthenticated: ["fix", "The hello does not answer the nonce that this connection was given last."],
     "no-such-entry": ["fix", "The ledger holds no entry, round or tree of that number."],
     "already-subscribed": ["fix", "One connection carries one subscription."],
-    "over-budget": ["wait", "This connection has sent too many messages that failed; it may go on later."],
+    "over-budget": ["wait", "This connection has sent too many messages that failed; connect again later."],
     busy: ["wait", "The server has more work queued than it accepts."],
     "shutting-down": ["wait", "The server is stopping; connect again."],
 
     // Keys and registrations
-    "bad-key": ["fix", "A key is not canonical, has small order or torsion, or is the identity."],
+    "bad-key": ["fix", "A key is not canonical, has small order, or has torsion where its kind may not."],
     "bad-signature": ["fix", "The signature does not verify under the named identity's key."],
     "bad-possession": ["fix", "The proof of possession does not verify under the registered key."],
     "bad-committee": ["fix", "Members, threshold and commitments do not fit together."],
@@ -28,7 +28,8 @@ export const refusals = {
     "stale-sequence": ["fix", "The sequence number is not above the last one of this identity."],
     "not-admitted": ["stop", "This chain admits listed parties only, and the identity is not on its list."],
     "not-registered": ["fix", "The identity has no registration in force."],
-    "not-operator": ["stop", "Only the operator of a chain with listed admission may admit or remove."],
+    revoked: ["stop", "The identity's registration was revoked, which is for ever."],
+    "not-operator": ["stop", "This chain is open to every party: it has no list to admit to or remove from."],
 
     // Requests and tickets
     "wrong-encryption-key": ["fix", "The key is not the one that the requester has registered."],
@@ -36,9 +37,12 @@ export const refusals = {
     "roster-too-small": ["wait", "Fewer parties are registered than a round needs."],
     "too-far-ahead": ["fix", "A request may ask for a ticket at most a day ahead."],
     "round-open": ["wait", "A round is in progress; the next ticket comes after its end."],
-    "out-of-turn": ["stop", "The ticket does not belong to the first request that is due."],
+    "out-of-turn": ["stop", "The ticket does not belong to the request whose turn it is."],
     "wrong-round": ["stop", "Rounds are numbered from 1 without a gap."],
-    "wrong-seed": ["stop", "The seed is not the output of the latest beacon requested after this request."],
+    "wrong-seed": [
+        "stop",
+        "The seed is not the output of the first round that got its ticket after this request.",
+    ],
     "bad-vrf": ["stop", "The ledger server's VRF proof does not verify."],
     "wrong-ticket": [
         "stop",
