@@ -1,8 +1,8 @@
 /** Which chain of a ledger server is meant, and where its WebSocket is. */
-import { fromHex, toUtf8 } from "@tallylight/crypto/bytes.js"
+import { fromHex } from "@tallylight/crypto/bytes.js"
 import { z } from "zod"
 
-import { fetchBytes } from "./fetch-bytes.ts"
+import { fetchJson } from "./fetch-json.ts"
 import { UserError } from "./user-error.ts"
 
 export type ChainAddress = {
@@ -40,7 +40,10 @@ export async function findChain(
     const base = httpAddress(url)
     if (wanted !== undefined && !/^[0-9a-f]{64}$/i.test(wanted))
         throw new UserError(`“${wanted}” is no chain id: 64 hexadecimal digits`)
-    const { chains } = await ask(`${base}/v1/chains`, signal)
+    const list = `${base}/v1/chains`
+    const found = await fetchJson(list, answer, { maxBytes: maxAnswerBytes, timeoutMs, signal })
+    if (found === undefined) throw new Error(`there is nothing at ${list}`)
+    const { chains } = found
     const [first, second] = chains
     const chosen =
         wanted === undefined ? first : chains.find(({ id }) => id.toLowerCase() === wanted.toLowerCase())
@@ -60,21 +63,4 @@ function httpAddress(url: string): string {
     if (parsed === undefined || (scheme !== "http:" && scheme !== "https:"))
         throw new UserError(`“${url}” is no address of a ledger server, such as http://127.0.0.1:7710`)
     return `${scheme}//${parsed.host}${parsed.pathname.replace(/\/+$/, "")}`
-}
-
-async function ask(url: string, signal: AbortSignal): Promise<z.output<typeof answer>> {
-    const bytes = await fetchBytes(url, { maxBytes: maxAnswerBytes, timeoutMs, signal })
-    if (bytes === undefined) throw new Error(`there is nothing at ${url}`)
-    const parsed = answer.safeParse(parseJson(bytes))
-    if (!parsed.success) throw new UserError(`${url} is not the answer of a Tallylight ledger server`)
-    return parsed.data
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-    try {
-        return JSON.parse(toUtf8(bytes) ?? "")
-    } catch (error) {
-        if (error instanceof SyntaxError) return undefined
-        throw error
-    }
 }
