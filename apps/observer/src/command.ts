@@ -1,6 +1,7 @@
 /** The command line of everybody who checks: watch, verify, export, inspect. */
 import { Command } from "commander"
 import { exportCommand } from "./export-command.ts"
+import { inspectCommand } from "./inspect-command.ts"
 import { verifyCommand } from "./verify-command.ts"
 import { watchCommand } from "./watch-command.ts"
 
@@ -10,4 +11,5 @@ export function observerCommand(stop: AbortSignal): Command {
         .addCommand(watchCommand(stop))
         .addCommand(verifyCommand(stop))
         .addCommand(exportCommand(stop))
+        .addCommand(inspectCommand(stop))
 }
