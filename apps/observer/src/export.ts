@@ -43,7 +43,7 @@ export async function exportLedger(input: ExportInput): Promise<Exported> {
     const { files, chain, folder, stop, onEntries } = input
     const earlier = await openFolder(folder, chain)
     const head = await readHead(files)
-    if (head === undefined) throw new Refusal("empty-ledger", { nothing: `${files.where}/checkpoint` })
+    if (head === undefined) throw new Refusal("empty-ledger", { missing: `${files.where}/checkpoint` })
     const { size, root } = head.checkpoint
     const before = earlier?.size ?? 0
     const forked = (): UserError =>
@@ -69,19 +69,20 @@ export async function exportLedger(input: ExportInput): Promise<Exported> {
             made.push(...tiles.add(leaf))
             if (tiles.size === earlier?.size && !equalBytes(tiles.root, earlier.root)) throw forked()
         }
-        for (const tile of made) await copyHashes(input, tile)
+        // A tile that reaches back differs in what was exported before, or is wrong: the root would tell.
+        for (const tile of made)
+            await copyHashes(input, tile, firstEntry(tile) < before ? forked() : wrongHashes(files, tile))
         await writeBundle(folder, bundle)
         if (bundle.width === fullWidth) becameFull.push(entriesPath(bundle.index, fullWidth))
         becameFull.push(...made.map(({ tile }) => tilePath(tile)))
         onEntries(tiles.size, size)
     }
-    for (const tile of tiles.partial()) await copyHashes(input, tile)
-
     if (genesis === undefined) throw new Refusal("empty-ledger", { size })
     if (!equalBytes(tiles.root, root)) {
         if (earlier !== undefined) throw forked()
         throw new Refusal("wrong-root", { log: files.where, size })
     }
+    for (const tile of tiles.partial()) await copyHashes(input, tile, wrongHashes(files, tile))
     // Last, and in one step: until here the folder is what it was, with some files that nothing points to.
     await writeDurably(join(folder, "checkpoint"), head.note)
     await dropPartials(folder, becameFull)
@@ -94,11 +95,22 @@ function requireSigned(note: string, { origin, ledgerKey }: Genesis, { where }: 
 }
 
 /** From the log rather than from our own hashes: who exports wants to know that the log's tiles are sound. */
-async function copyHashes({ files, folder }: ExportInput, made: MadeTile): Promise<void> {
+async function copyHashes(
+    { files, folder }: ExportInput,
+    made: MadeTile,
+    otherwise: UserError,
+): Promise<void> {
     const found = await readHashes(files, made.tile)
-    const path = `${files.where}/${tilePath(made.tile)}`
-    if (found === undefined) throw new UserError(`${path} is missing or has a wrong length`)
-    if (!equalHashes(found, made))
-        throw new UserError(`${path} does not hold the hashes of the log's entries`)
+    if (found === undefined)
+        throw new UserError(`${files.where}/${tilePath(made.tile)} is missing or has a wrong length`)
+    if (!equalHashes(found, made)) throw otherwise
     await writeHashes(folder, made)
+}
+
+function firstEntry({ tile: { level, index } }: MadeTile): number {
+    return index * fullWidth ** (level + 1)
+}
+
+function wrongHashes({ where }: LogFiles, { tile }: MadeTile): UserError {
+    return new UserError(`${where}/${tilePath(tile)} does not hold the hashes of the log's entries`)
 }

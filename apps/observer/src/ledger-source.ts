@@ -47,7 +47,7 @@ export async function folderSource(folder: string, signal: AbortSignal): Promise
 
 async function openSource(files: LogFiles, signal: AbortSignal): Promise<LedgerSource> {
     const head = await readHead(files)
-    if (head === undefined) throw new Refusal("empty-ledger", { nothing: `${files.where}/checkpoint` })
+    if (head === undefined) throw new Refusal("empty-ledger", { missing: `${files.where}/checkpoint` })
     const { note, checkpoint } = head
     return {
         where: files.where,

@@ -1,0 +1,171 @@
+import { toHex } from "@tallylight/crypto/bytes.js"
+import { leafHash } from "@tallylight/crypto/merkle.js"
+import { runInspect } from "@tallylight/observer/inspect-command.js"
+import type { InspectOptions } from "@tallylight/observer/inspect-command.js"
+import { shortId } from "@tallylight/observer/round-text.js"
+import { Chain } from "@tallylight/pdl/chain.js"
+import { pdlConfig } from "@tallylight/pdl/config.js"
+import { serve } from "@tallylight/pdl/server.js"
+import type { Server } from "@tallylight/pdl/server.js"
+import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
+import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
+import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
+import { ManualClock } from "@tallylight/protocol/ports/manual-clock.js"
+import { find, honest, pick } from "@tallylight/protocol/sample/mutant.js"
+import { SampleLedger } from "@tallylight/protocol/sample/sample-ledger.js"
+import { sampleLedger, sampleRounds } from "@tallylight/protocol/sample/scenario.js"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { never, paper } from "./fixtures.ts"
+
+const sample = sampleLedger()
+const servers: Server[] = []
+let url = ""
+
+/** The read side of a real ledger server over those entries; its rounds stand still. */
+async function served(ledger: SampleLedger): Promise<string> {
+    const { entries, checkpoint } = honest(ledger)
+    const store = new MemoryStore()
+    await store.append(await store.head(), entries, checkpoint)
+    const config = pdlConfig.parse({ port: 0 })
+    const clock = new ManualClock(ledger.time)
+    const chain = await Chain.open({
+        ...{ store, clock, keys: ledger.keys, random: ledger.random, limits: config.limits },
+        ...{ requestTimeoutMs: 1000, backlog: 10, pauseMs: 1000 },
+        breathe: () => Promise.resolve(),
+        onCommit: () => undefined,
+        onUnanswered: () => undefined,
+        onFault: () => undefined,
+    })
+    const chains = new Map([[toHex(chain.chain), chain]])
+    const server = await serve(config, { chains, unready: () => [] }, clock)
+    servers.push(server)
+    return server.url
+}
+
+beforeAll(async () => {
+    url = await served(sample)
+})
+afterAll(async () => {
+    for (const server of servers) await server.close()
+})
+
+async function inspect(what: string | number, options: InspectOptions = {}): Promise<string> {
+    const to = paper()
+    await runInspect(String(what), { url, ...options }, never, to)
+    return to.printed()
+}
+
+const inRound =
+    (round: number) =>
+    (entry: { readonly round: number }): boolean =>
+        entry.round === round
+
+describe("a round", () => {
+    test("is shown with its ticket, everybody's answer and when it came, its sum and its output", async () => {
+        const { elected } = sampleRounds
+        const text = await inspect(elected)
+        const { entry: ticket, index } = pick(sample, "ticket", inRound(elected))
+        expect(text).toContain(`ticket        entry ${index}, ${new Date(ticket.time).toISOString()}`)
+        expect(text).toContain(toHex(ticket.ticket))
+        expect(text).toContain(`seed          ${toHex(ticket.seed)}`)
+        expect(text).toContain(`elected       k ${ticket.k} of n ${ticket.n} on the roster expected`)
+        const answers = sample.entries
+            .map((entry, at) => ({ entry, at }))
+            .filter(
+                (each): each is { entry: EntryOf<"contribution"> | EntryOf<"abstention">; at: number } =>
+                    (each.entry.kind === "contribution" || each.entry.kind === "abstention") &&
+                    each.entry.round === elected,
+            )
+        expect(answers).toHaveLength(3)
+        for (const { entry, at } of answers) {
+            const line = `${entry.kind.padEnd(12)}  ${shortId(entry.identity)}  +${entry.time - ticket.time} ms, entry ${at}`
+            expect(text).toContain(line)
+        }
+        expect(text).toContain("absent        nobody")
+        const { entry: tally } = pick(sample, "tally", inRound(elected))
+        expect(text).toContain(toHex(tally.C))
+        expect(text).toContain(`${tally.count} contributions, entries ${tally.from} to ${tally.to - 1}`)
+        const { entry: beacon } = pick(sample, "beacon", inRound(elected))
+        expect(text).toContain(toHex(beacon.output))
+        expect(text).toContain("inspect shows what the ledger says; `observer verify` checks it")
+        expect(text).not.toContain("unfinished")
+    })
+
+    test("names who did not answer, and the second attempt that follows", async () => {
+        const failed = await inspect(sampleRounds.belowMinimum)
+        const [, two, three] = sample.keys.parties.map(({ signer }) => shortId(signer.publicKey))
+        expect(failed).toMatch(new RegExp(`^absent +(${two} ${three}|${three} ${two})$`, "m"))
+        expect(failed).toMatch(/^void .*: below-minimum$/m)
+        const retried = await inspect(sampleRounds.retried)
+        expect(retried).toContain(", second attempt")
+        expect(retried).toContain("on the roster: everybody")
+    })
+
+    test("shows wrong shares, and a tally that was opened too late to elect anybody", async () => {
+        const wrong = await inspect(sampleRounds.wrongShare)
+        expect(wrong).toMatch(/^share +member 1 .*, on record as wrong$/m)
+        expect(wrong).toMatch(/^void .*: wrong-share/m)
+        const late = await inspect(sampleRounds.withheld)
+        expect(late).toMatch(/^extension .*: the window now ends \+\d+ ms$/m)
+        expect(late).toMatch(/^void .*: withheld, no share from member 1$/m)
+        expect(late).toMatch(/^beacon .*, opened late: it elects nobody$/m)
+    })
+
+    test("in progress says who is waited for, and until when", async () => {
+        const text = await inspect(sampleRounds.unfinished)
+        expect(text).toMatch(/^waiting for +[0-9a-f]{8} [0-9a-f]{8}$/m)
+        expect(text).toMatch(/^unfinished +open, until 2027-/m)
+        expect(text).not.toContain("absent")
+    })
+
+    test("latest is the last one with a beacon", async () => {
+        const last = sample.entries.findLast((entry) => entry.kind === "beacon")
+        expect(await inspect("latest")).toContain(toHex(last!.output))
+    })
+
+    test("is, as JSON, what the server says", async () => {
+        const printed = await inspect(2, { json: true })
+        const id = toHex(sample.state.chain)
+        const response = await fetch(`${url}/v1/chains/${id}/rounds/2`)
+        expect(printed).toBe(`${await response.text()}\n`)
+        expect(JSON.parse(printed)).toMatchObject({ chain: id, round: 2, status: "beacon" })
+    })
+})
+
+describe("an entry", () => {
+    test("is shown field by field", async () => {
+        const at = find(sample, "request")
+        const { entry } = pick(sample, "request")
+        const text = await inspect(at, { index: true })
+        expect(text).toContain(`entry ${at}: request`)
+        expect(text).toContain(toHex(leafHash(encodeEntry(entry))))
+        expect(text).toContain(toHex(entry.nonce))
+        expect(await inspect("latest", { index: true })).toContain(`entry ${sample.entries.length - 1}: `)
+    })
+
+    test("is, as JSON, what the server says", async () => {
+        const json = JSON.parse(await inspect(0, { index: true, json: true })) as Record<string, unknown>
+        expect(json).toMatchObject({ index: 0, entry: { kind: "genesis", name: "sample" } })
+        expect(json.bytes).toBe(toHex(encodeEntry(sample.entries[0]!)))
+    })
+})
+
+describe("what is not there", () => {
+    test.each([
+        ["99", {}, "there is no round 99"],
+        ["0", {}, "there is no round 0"],
+        ["99", { json: true }, "there is no round 99"],
+        [String(sample.entries.length), { index: true }, `there is no entry ${sample.entries.length}`],
+        ["999", { index: true, json: true }, "there is no entry 999"],
+        ["-1", {}, "neither a number nor “latest”"],
+        ["first", {}, "“first” is neither a number nor “latest”"],
+    ] as const)("%s (%j) is said to be missing", async (what, options, sentence) => {
+        await expect(inspect(what, options)).rejects.toThrow(sentence)
+    })
+
+    test("latest, where there is no beacon yet", async () => {
+        const young = await served(new SampleLedger("young"))
+        await expect(inspect("latest", { url: young })).rejects.toThrow("has no beacon yet")
+        expect(await inspect("latest", { url: young, index: true })).toContain("entry 0: genesis")
+    })
+})
