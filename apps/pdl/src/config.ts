@@ -1,15 +1,31 @@
 /** Everything about a PDL that can be configured, with its default and the reason for it. */
 import { z } from "zod"
 
-const ms = z.int().min(1).max(0xffffffff)
+const uint32 = z.int().min(1).max(0xffffffff)
+const ms = uint32
+
+// As the genesis entry takes them (PROTOCOL.md §6.1): found wrong only there, they would leave half a data directory.
+
+const name = z
+    .string()
+    .max(64)
+    .regex(
+        /^[A-Za-z0-9][A-Za-z0-9 ._-]*$/,
+        "only letters and digits of ASCII, spaces, dots, dashes and underscores",
+    )
+
+const origin = z
+    .string()
+    .max(255)
+    .regex(/^[!-*,-~]+$/, "a host and path in ASCII, without spaces and plus signs")
 
 /** Fixed for ever by the genesis entry; read by `pdl init` and by the first start without --data. */
 const chain = z.strictObject({
-    name: z.string().default("local"),
+    name: name.default("local"),
     /** The log's name (C2SP): a host and path under your control. Made from name and chance where absent. */
-    origin: z.string().optional(),
-    expectedContributors: z.int().min(1).default(5),
-    minimumContributors: z.int().min(1).default(1),
+    origin: origin.optional(),
+    expectedContributors: uint32.default(5),
+    minimumContributors: uint32.default(1),
     /** Longer than it takes the slowest party to draw, seal and send: seconds over the internet. */
     contributionWindowMs: ms.default(10_000),
     decryptionWindowMs: ms.default(10_000),
