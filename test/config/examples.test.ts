@@ -1,0 +1,126 @@
+/** The example configurations say of every setting what the code does without it. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { loadConfig } from "@tallylight/node/config.js"
+import { partyConfig } from "@tallylight/party/command.js"
+import { pdlConfig } from "@tallylight/pdl/config.js"
+import { requesterConfig } from "@tallylight/requester/command.js"
+import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
+import { SampleLedger } from "@tallylight/protocol/sample/sample-ledger.js"
+import jsonc from "jsonc-parser"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { z } from "zod"
+
+const examples = [
+    { name: "pdl.jsonc", schema: pdlConfig },
+    { name: "requester.jsonc", schema: requesterConfig },
+    { name: "party.jsonc", schema: partyConfig },
+]
+
+/** Paths such as limits.failures.burst, of settings and of groups of them. */
+function settingsOf(schema: unknown, path = ""): string[] {
+    if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional)
+        return settingsOf(schema.unwrap(), path)
+    if (!(schema instanceof z.ZodObject)) return []
+    return Object.entries(schema.shape).flatMap(([key, value]) => {
+        return [`${path}${key}`, ...settingsOf(value, `${path}${key}.`)]
+    })
+}
+
+function keysOf(value: unknown, path = ""): string[] {
+    if (typeof value !== "object" || value === null) return []
+    return Object.entries(value).flatMap(([key, below]) => {
+        return [`${path}${key}`, ...keysOf(below, `${path}${key}.`)]
+    })
+}
+
+/** With the settings that have no default, which stand there as comments. */
+function uncommented(text: string): string {
+    return text.replace(/^(\s*)\/\/ ("\w+": )/gm, "$1$2")
+}
+
+function read(name: string): Promise<string> {
+    return readFile(example(name), "utf8")
+}
+
+function example(name: string): string {
+    return fileURLToPath(new URL(`../../config/${name}`, import.meta.url))
+}
+
+describe.each(examples)("config/$name", ({ name, schema }) => {
+    let folder: string
+    beforeAll(async () => {
+        folder = await mkdtemp(join(tmpdir(), "tallylight-examples-"))
+    })
+    afterAll(() => rm(folder, { recursive: true }))
+
+    test("sets everything that has a default to that default", async () => {
+        expect(await loadConfig(schema, example(name))).toStrictEqual(await loadConfig(schema))
+    })
+
+    test("writes every default down", async () => {
+        expect(jsonc.parse(await read(name), [], { allowTrailingComma: true })).toStrictEqual(
+            await loadConfig(schema),
+        )
+    })
+
+    test("has every setting of the schema, those without a default as comments", async () => {
+        const keys = keysOf(jsonc.parse(uncommented(await read(name)), [], { allowTrailingComma: true }))
+        expect(settingsOf(schema).length).toBeGreaterThan(2)
+        expect(keys.toSorted()).toStrictEqual(settingsOf(schema).toSorted())
+    })
+
+    test("loads with those comments taken away", async () => {
+        const file = join(folder, name)
+        await writeFile(file, uncommented(await read(name)))
+        expect(await loadConfig(schema, file)).toMatchObject(await loadConfig(schema))
+    })
+})
+
+/** As `pdl init` would encode it. */
+function fits(field: "name" | "origin", text: string): boolean {
+    const { genesis } = new SampleLedger("names").state
+    try {
+        encodeEntry({ ...genesis, [field]: text })
+        return true
+    } catch (error) {
+        if (error instanceof RangeError) return false
+        throw error
+    }
+}
+
+const names = [
+    "a",
+    "Main net 2-b_c.d",
+    "What a chain!",
+    "Zürich",
+    "",
+    " a",
+    "x".repeat(64),
+    "x".repeat(65),
+    "a\n",
+]
+const origins = [
+    "a",
+    "beacon.example.org/main",
+    "a b",
+    "a+b",
+    "ü",
+    "",
+    "a\u0000",
+    "x".repeat(255),
+    "x".repeat(256),
+]
+
+test.each([
+    ...names.map((text) => ["name", text] as const),
+    ...origins.map((text) => ["origin", text] as const),
+])("takes the %s %j of a chain iff its genesis can carry it", (field, text) => {
+    expect(pdlConfig.safeParse({ chain: { [field]: text } }).success).toBe(fits(field, text))
+})
+
+test("the configuration of the demonstration loads", async () => {
+    expect(await loadConfig(pdlConfig, example("local/pdl.jsonc"))).toMatchObject({ chain: { name: "demo" } })
+})
