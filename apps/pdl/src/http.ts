@@ -15,6 +15,8 @@ export type ReadSide = {
     readonly chains: ReadonlyMap<string, Chain>
     /** Why this server should get no traffic now; empty when it should. */
     readonly unready: () => readonly string[]
+    /** Told of what went wrong on this side while a request was answered. */
+    readonly onFailure: (error: unknown) => void
 }
 
 /** Tiles never change once they are full; everything else may a moment later. */
@@ -29,7 +31,7 @@ const page = z.strictObject({
     limit: decimal.pipe(z.int().min(1).max(1000)).default(100),
 })
 
-export function addReadSide(server: FastifyInstance, { chains, unready }: ReadSide): void {
+export function addReadSide(server: FastifyInstance, { chains, unready, onFailure }: ReadSide): void {
     const chainOf = (id: string): Chain => {
         const chain = chains.get(id)
         if (chain === undefined) throw new Refusal("wrong-chain", { chain: id.slice(0, 64) })
@@ -40,8 +42,8 @@ export function addReadSide(server: FastifyInstance, { chains, unready }: ReadSi
         reply.headers({ "access-control-allow-origin": "*", "x-content-type-options": "nosniff" })
         next()
     })
-    server.setErrorHandler((error, _, reply) => answerError(error, reply))
-    server.setNotFoundHandler((_, reply) => answerError(new Refusal("no-such-entry"), reply))
+    server.setErrorHandler((error, _, reply) => answerError(error, reply, onFailure))
+    server.setNotFoundHandler((_, reply) => answerError(new Refusal("no-such-entry"), reply, onFailure))
 
     server.get("/healthz", () => ({ status: "ok" }))
     server.get("/readyz", (_, reply) => {
@@ -158,14 +160,14 @@ function parse<T>(schema: z.ZodType<T>, input: unknown, path: string): T {
     })
 }
 
-function answerError(error: unknown, reply: FastifyReply): FastifyReply {
+function answerError(error: unknown, reply: FastifyReply, onFailure: ReadSide["onFailure"]): FastifyReply {
     if (error instanceof Refusal) {
         const status = error.code === "no-such-entry" || error.code === "wrong-chain" ? 404 : 400
         return reply.code(status).send({ code: error.code, detail: error.message, facts: error.facts })
     }
     // Fastify's own refusals of a request carry a status; anything else is a defect of ours, and stays here.
     const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500
-    if (status >= 500) reply.log.error({ err: error }, "request failed")
+    if (status >= 500) onFailure(error)
     const detail = status < 500 && error instanceof Error ? error.message : "internal error"
     return reply.code(status).send({ code: status < 500 ? "malformed" : "internal", detail })
 }

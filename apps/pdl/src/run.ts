@@ -44,7 +44,9 @@ export async function runPdl(
         })
         const hex = toHex(chain.chain)
         const unready = (): string[] => (end.aborted ? ["stopping"] : [])
-        const server = await serve(config, { chains: new Map([[hex, chain]]), unready }, systemClock)
+        const onFailure = (error: unknown): void => log.error({ err: error }, "request failed")
+        const readSide = { chains: new Map([[hex, chain]]), unready, onFailure }
+        const server = await serve(config, readSide, systemClock)
         onListening({ url: server.url, chain })
         await chain.run(end)
         await server.close()
