@@ -17,19 +17,29 @@ export type DemoProcess = {
 /** An app may take this long to close its sockets and files. */
 const patienceMs = 5000
 
-/** `args` as on the command line of `tallylight`; `onLine` gets each line of its standard output. */
+export type Listeners = {
+    /** For each line of standard output. */
+    readonly onLine?: (line: string) => void
+    /** For each line of standard error; all of them go to the log as well. */
+    readonly onErrorLine?: (line: string) => void
+}
+
+/** `args` as on the command line of `tallylight`. */
 export function startProcess(
     name: string,
     args: readonly string[],
     log: string,
-    onLine: (line: string) => void = () => undefined,
+    { onLine = () => undefined, onErrorLine = () => undefined }: Listeners,
 ): DemoProcess {
     // In a group of its own, so that Ctrl-C reaches it once, from here. The channel tells it if this process dies.
     const child = spawn(process.execPath, [process.argv[1] ?? "", ...args], {
         stdio: ["ignore", "pipe", "pipe", "ipc"],
         detached: true,
     })
-    child.stderr?.pipe(createWriteStream(log, { flags: "a" }))
+    if (child.stderr !== null) {
+        child.stderr.pipe(createWriteStream(log, { flags: "a" }))
+        createInterface({ input: child.stderr }).on("line", onErrorLine)
+    }
     if (child.stdout !== null) createInterface({ input: child.stdout }).on("line", onLine)
     const ended = new Promise<number | string>((resolve) => {
         child.once("error", (error) => resolve(error.message))

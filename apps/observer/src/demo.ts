@@ -4,7 +4,7 @@ import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { UserError } from "@tallylight/node/user-error.js"
 import { startProcess } from "./demo-process.ts"
-import type { DemoProcess } from "./demo-process.ts"
+import type { DemoProcess, Listeners } from "./demo-process.ts"
 
 export type DemoOptions = {
     readonly data: string
@@ -62,6 +62,7 @@ class DemoNetwork {
 
     async end(): Promise<void> {
         this.#ending = true
+        if (this.#options.stop.aborted) this.#options.onNews("stopping")
         // The ledger server last, so that the others can say goodbye to it.
         for (const process of this.#processes.toReversed()) await process.end()
     }
@@ -97,7 +98,9 @@ class DemoNetwork {
                 listening(url)
             }
             const own = ["--config", config]
-            this.#startApp("pdl", "pdl", own, ["--url", this.#options.url, "--json"], onLine).catch(reject)
+            this.#startApp("pdl", "pdl", own, ["--url", this.#options.url, "--json"], { onLine }).catch(
+                reject,
+            )
         })
     }
 
@@ -107,7 +110,7 @@ class DemoNetwork {
         name: string,
         initOptions: readonly string[],
         runOptions: readonly string[],
-        onLine?: (line: string) => void,
+        listeners: Listeners = {},
     ): Promise<void> {
         const data = ["--data", join(this.#folder, name)]
         if (!(await exists(join(this.#folder, name, "tallylight.json")))) {
@@ -115,20 +118,23 @@ class DemoNetwork {
             const code = await made.ended
             if (code !== 0) throw new UserError(`${role} init ended with ${code}; ${made.log} says why`)
         }
-        this.#watchOver(this.#launch(name, [role, ...data, ...runOptions], onLine))
+        this.#watchOver(role, this.#launch(name, [role, ...data, ...runOptions], listeners))
     }
 
-    #launch(name: string, args: readonly string[], onLine?: (line: string) => void): DemoProcess {
+    #launch(name: string, args: readonly string[], listeners: Listeners = {}): DemoProcess {
         const log = join(this.#folder, "logs", `${name}.log`)
-        const started = startProcess(name, [...args, "--log-level", "info"], log, onLine)
+        const started = startProcess(name, [...args, "--log-level", "info"], log, listeners)
         this.#processes.push(started)
         return started
     }
 
-    #watchOver({ name, log, ended }: DemoProcess): void {
+    /** Parties may come and go, which is what the rounds are made for; without the others there are none. */
+    #watchOver(role: string, { name, log, ended }: DemoProcess): void {
         void ended.then((code) => {
             if (this.#ending) return
-            this.#fail(new UserError(`${name} ended unexpectedly with ${code}; ${log} says why`))
+            if (role === "party")
+                this.#options.onNews(`${name} ended with ${code}; the network goes on without`)
+            else this.#fail(new UserError(`${name} ended unexpectedly with ${code}; ${log} says why`))
         })
     }
 
@@ -149,11 +155,12 @@ class DemoNetwork {
         }
         const wanted = rounds === undefined ? [] : ["--rounds", String(rounds)]
         const data = ["--data", join(this.#folder, "observer")]
-        const watcher = this.#launch(
-            "observer",
-            ["observer", "watch", "--json", "--url", url, ...data, ...wanted],
-            onLine,
-        )
+        const command = ["observer", "watch", "--json", "--url", url, ...data, ...wanted]
+        // Its news, such as void rounds; what it logs is JSON, and in its log.
+        const onErrorLine = (line: string): void => {
+            if (!line.startsWith("{")) this.#options.onNews(line)
+        }
+        const watcher = this.#launch("observer", command, { onLine, onErrorLine })
         const code = await watcher.ended
         clearTimeout(alarm)
         if (code !== 0 && !this.#ending)
