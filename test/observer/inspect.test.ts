@@ -37,7 +37,8 @@ async function served(ledger: SampleLedger): Promise<string> {
         onFault: () => undefined,
     })
     const chains = new Map([[toHex(chain.chain), chain]])
-    const server = await serve(config, { chains, unready: () => [] }, clock)
+    const readSide = { chains, unready: () => [], onFailure: () => undefined }
+    const server = await serve(config, readSide, clock)
     servers.push(server)
     return server.url
 }
