@@ -61,7 +61,10 @@ export class Follower {
         const seen = new SeenLedger(dir === undefined ? new MemoryNotebook() : fileNotebook(dir.path))
         const { hex, name } = address
         if ((await seen.pin(address.id)) && dir !== undefined)
-            log.info({ chain: hex, name }, "first use: this directory belongs to that chain from now on")
+            log.info(
+                { chain: hex, chainName: name },
+                "first use: this directory belongs to that chain from now on",
+            )
         return new Follower(options, address, seen, await seen.checkpoint())
     }
 
