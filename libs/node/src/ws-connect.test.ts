@@ -95,9 +95,9 @@ describe("connectWebSocket", () => {
     })
 
     test("says that the server speaks something else", async () => {
-        for (const handleProtocols of [() => false, () => "chat"] as const) {
+        for (const chosen of [false, "chat"] as const) {
             const http = createHttpServer()
-            new WebSocketServer({ server: http, handleProtocols })
+            new WebSocketServer({ server: http, handleProtocols: () => chosen })
             const url = await listen(http)
             const error = await refusal(url)
             expect(error.message).toBe(`${url} does not speak tallylight.v1`)
