@@ -33,7 +33,7 @@ const entriesAnswer = z.object({
 export function inspectCommand(stop: AbortSignal): Command {
     const command = new Command("inspect")
         .description("show what the ledger says about a round or an entry, without checking it")
-        .argument("<what>", "the number of a round, or latest for the last one with a beacon")
+        .argument("<what>", "the number of a round, or latest for the last one with a beacon in time")
         .option("--index", "take the number for an entry's, or latest for the last entry")
         .option("--json", "print the server's own JSON")
         .action(async (what: string, options: InspectOptions) => runInspect(what, options, stop, terminal))

@@ -82,7 +82,7 @@ async function verify(options: VerifyOptions, stop: AbortSignal, to: Terminal): 
     await to.out(options.json ? `${JSON.stringify(json)}\n` : reportText(json, to.colors))
     if (options.chain === undefined && json.chain !== null)
         to.err(
-            `No --chain was given, so this is true of the chain with this id, whosever it is: ${json.chain}\n`,
+            `No --chain was given: the report is about the chain with this id, whosever it is: ${json.chain}\n`,
         )
     if (!report.holds) throw new DoesNotHold(brokenRule(report) ?? "the ledger does not hold")
     if (options.saveCheckpoint !== undefined) await savePinned(options.saveCheckpoint, source.checkpoint)
