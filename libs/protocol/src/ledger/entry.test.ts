@@ -11,8 +11,8 @@ const encoded = entries.map(encodeEntry)
 const genesis = entries[0] as EntryOf<"genesis">
 const request = first("request")
 
-function first<K extends EntryKind>(kind: K): EntryOf<K> {
-    return entries.find((entry) => entry.kind === kind) as EntryOf<K>
+function first<K extends EntryKind>(kind: K): Entry & EntryOf<K> {
+    return entries.find((entry): entry is Entry & EntryOf<K> => entry.kind === kind)!
 }
 
 /** The entry, or the code with which the bytes are refused; whatever else is thrown fails the test. */
