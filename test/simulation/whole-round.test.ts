@@ -1,5 +1,7 @@
 import { equalBytes, toHex } from "@tallylight/crypto/bytes.js"
 import { Party, TwoTickets } from "@tallylight/party/party.js"
+import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
+import { seedSigner } from "@tallylight/protocol/chain/signer.js"
 import type { EntryKind } from "@tallylight/protocol/ledger/entry.js"
 import type { OpenRound } from "@tallylight/protocol/ledger/state.js"
 import { MemoryNotebook } from "@tallylight/protocol/ports/notebook.js"
@@ -304,6 +306,16 @@ describe("an answer", () => {
             }
             expect(network.state.range.size).toBe(size)
         }
+    })
+
+    test("and its twin, sent at the same time, get one entry and one receipt", async () => {
+        const network = await registered({ seed: "twins", parties: 1 })
+        const { size } = network.state.range
+        const keys = { signer: seedSigner(new Uint8Array(32).fill(1)), vrfSeed: new Uint8Array(32).fill(2) }
+        const body = { role: "party", ...makePartyRegistration(network.chain, keys, 0) } as const
+        const answers = await Promise.all([1, 2, 3].map(() => network.ask("ReqRegister", body)))
+        expect(answers.map(({ receipt }) => receipt)).toEqual([1, 2, 3].map(() => answers[0]!.receipt))
+        expect(network.state.range.size).toBe(size + 1)
     })
 
     test("is refused where the party has given another one", async () => {

@@ -162,6 +162,10 @@ describe("a committee of two of three", () => {
             valid: false,
         }
         expect(judge(ledger.state, evidence)).toBe("accepted")
+        const right = ledger.share(tally, one!)
+        expect(judge(ledger.state, { ...evidence, share: right, valid: true })).toBe("accepted")
+        expect(judge(ledger.state, { ...evidence, share: right })).toBe("bad-share")
+        expect(judge(ledger.state, { ...evidence, valid: true })).toBe("bad-share")
         const framed = { ...wrong, member: 2 }
         const identity = two!.signer.publicKey
         expect(judge(ledger.state, { ...evidence, identity })).toBe("not-a-member")
