@@ -237,6 +237,27 @@ describe("a registration", () => {
         expect(last(ledger, "beacon").round).toBe(1)
     })
 
+    test("renewed leaves the numbers of requests used, so that none is replayed", () => {
+        const ledger = ready()
+        const { solo } = ledger.keys
+        ledger.request(solo)
+        const first = last(ledger, "request")
+        ledger.registerRequester(solo, 1)
+        expect(judge(ledger.state, { ...first, time: ledger.now() })).toBe("stale-sequence")
+        ledger.request(solo)
+        expect(last(ledger, "request").sequence).toBe(first.sequence + 1)
+    })
+
+    test("of a committee needs more than half of its members to open", () => {
+        const ledger = ready()
+        const { committee } = ledger.keys
+        expect(code(() => ledger.registerRequester(committee, 1))).toBe("accepted")
+        const two = { ...committee, members: committee.members.slice(0, 2) }
+        expect(code(() => ledger.registerRequester(two, 2))).toBe("accepted")
+        const half = { ...two, polynomial: committee.polynomial.slice(0, 1) }
+        expect(code(() => ledger.registerRequester(half, 3))).toBe("bad-committee")
+    })
+
     test("ends after the chain's number of rounds unless it is renewed", () => {
         const ledger = ready()
         const { registrationRounds } = ledger.state.genesis.parameters
