@@ -15,6 +15,7 @@ import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import { channelPair } from "@tallylight/protocol/ports/channel-pair.js"
 import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
 import { MemoryNotebook } from "@tallylight/protocol/ports/notebook.js"
+import { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
 import { Replica } from "@tallylight/protocol/session/replica.js"
 import { openSession } from "@tallylight/protocol/session/session.js"
 import type { SessionOptions } from "@tallylight/protocol/session/session.js"
@@ -125,6 +126,7 @@ async function startParties(server: Server): Promise<void> {
     for (let number = 0; number < partyCount; number++) {
         const keys = { signer: seedSigner(random(32)), vrfSeed: random(32) }
         const party = new Party(keys, new MemoryNotebook(), random)
+        const receipts = new ReceiptBook(server.chain.chain)
         let lottery: Lottery | undefined
         await server.connect({
             role: "party",
@@ -133,7 +135,7 @@ async function startParties(server: Server): Promise<void> {
             onSteps: (steps, session) => {
                 const [first] = steps
                 if (first === undefined) return
-                lottery ??= new Lottery([party], session, first.after, clock, {
+                lottery ??= new Lottery([party], session, first.after, clock, receipts, {
                     onRegistered: () => undefined,
                     onAnswered: () => undefined,
                     onRefused: (_, __, error) => server.fail(error),
@@ -160,6 +162,7 @@ async function commissionRounds(server: Server): Promise<void> {
             requester,
             { rounds: roundCount, intervalMs: 0 },
             clock,
+            new ReceiptBook(server.chain.chain),
             {
                 onRegistered: () => undefined,
                 onRequested: () => undefined,
@@ -177,7 +180,7 @@ async function commissionRounds(server: Server): Promise<void> {
             .connect({
                 ...{ role: "requester", signer, proves: () => true },
                 handlers: { ReqDecryption: (asked) => commission.open(asked, requestTimeoutMs) },
-                onOpen: (session) => commission.attach(session, server.chain.chain),
+                onOpen: (session) => commission.attach(session),
                 onSteps: (steps) => commission.take(steps),
             })
             .catch(reject)

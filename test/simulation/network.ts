@@ -31,6 +31,7 @@ import { MemoryNotebook } from "@tallylight/protocol/ports/notebook.js"
 import { seededRandom } from "@tallylight/protocol/ports/seeded-random.js"
 import { sealedRound } from "@tallylight/protocol/round/phase.js"
 import { openTally } from "@tallylight/protocol/round/share.js"
+import { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
 import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import { Replica } from "@tallylight/protocol/session/replica.js"
 import type { Step } from "@tallylight/protocol/session/replica.js"
@@ -469,8 +470,9 @@ export class PartyActor extends Actor {
         const { network, events } = this
         const party = new Party(this.keys, this.notebook, network.random)
         let lottery: Lottery | undefined
+        const receipts = new ReceiptBook(network.chain)
         const lotteryOf = (session: Session, state: ChainState): Lottery =>
-            new Lottery([party], session, state, network.clock, {
+            new Lottery([party], session, state, network.clock, receipts, {
                 ...events,
                 onRegistered: (_, receipt) => this.keep(receipt),
                 onAnswered: (_, __, ___, receipt) => this.keep(receipt),
@@ -516,7 +518,8 @@ export class RequesterActor extends Actor {
     protected override links(): Links {
         const { network, events, signer, secret } = this
         const requester = new Requester({ signer, secret }, this.notebook, network.random)
-        const commission = new Commission(requester, this.demand, network.clock, {
+        const receipts = new ReceiptBook(network.chain)
+        const commission = new Commission(requester, this.demand, network.clock, receipts, {
             ...events,
             onRegistered: (receipt) => this.keep(receipt),
             onRequested: (receipt) => this.keep(receipt),
@@ -533,7 +536,7 @@ export class RequesterActor extends Actor {
                     return this.lies > 0 ? this.#wrong(honest) : honest
                 },
             },
-            onOpen: (session) => commission.attach(session, network.chain),
+            onOpen: (session) => commission.attach(session),
             onSteps: (steps) => commission.take(steps),
             onVerdict: (_, verdict) => {
                 if (!("index" in verdict)) {

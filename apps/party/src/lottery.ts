@@ -1,6 +1,6 @@
 /** Any number of parties on one connection: who has to do what after each step of the ledger. */
 import type { Step } from "@tallylight/protocol/session/replica.js"
-import { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
+import type { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
 import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import type { Session } from "@tallylight/protocol/session/session.js"
 import type { ChainState, OpenRound } from "@tallylight/protocol/ledger/state.js"
@@ -40,6 +40,7 @@ export class Lottery {
         session: Session,
         state: ChainState,
         clock: Clock,
+        receipts: ReceiptBook,
         events: LotteryEvents,
     ) {
         this.#clock = clock
@@ -48,7 +49,7 @@ export class Lottery {
         this.#events = events
         this.#session = session
         this.#state = state
-        this.#receipts = new ReceiptBook(state.chain, session.genesis.messageKey)
+        this.#receipts = receipts
     }
 
     /** Steps that are certain; returns at once. */
@@ -119,7 +120,7 @@ export class Lottery {
     }
 
     #keep(receipt: Receipt): void {
-        const broken = this.#receipts.add(receipt)
+        const broken = this.#receipts.add(receipt, this.#session.genesis.messageKey)
         if (broken !== undefined) this.#events.onBrokenPromise(broken)
     }
 }

@@ -35,6 +35,8 @@ export async function runParties(
         const path = dir.file(`party-${parties.indexOf(party) + 1}/receipts.jsonl`)
         fileReceipt(path, receipt).catch((error: unknown) => follower.end(error))
     }
+    for (const number of parties.keys())
+        await follower.expectReceipts(dir.file(`party-${number + 1}/receipts.jsonl`))
     const events: LotteryEvents = {
         onRegistered: (party, receipt) => {
             keep(party, receipt)
@@ -58,13 +60,15 @@ export async function runParties(
     await follower.run({
         role: "party",
         onSession: (session) => {
-            lottery = replica.state && new Lottery(parties, session, replica.state, systemClock, events)
+            lottery =
+                replica.state &&
+                new Lottery(parties, session, replica.state, systemClock, follower.receipts, events)
             lottery?.act()
         },
         onSteps: (steps, session) => {
             const [first] = steps
             if (first === undefined) return
-            lottery ??= new Lottery(parties, session, first.after, systemClock, events)
+            lottery ??= new Lottery(parties, session, first.after, systemClock, follower.receipts, events)
             lottery.take(steps)
         },
     })

@@ -3,7 +3,7 @@ import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
 import { Bell } from "@tallylight/protocol/session/bell.js"
-import { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
+import type { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
 import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import type { Step } from "@tallylight/protocol/session/replica.js"
 import type { Session } from "@tallylight/protocol/session/session.js"
@@ -37,7 +37,7 @@ export class Commission {
     readonly #events: CommissionEvents
     readonly #clock: Clock
     #session: Session | undefined
-    #receipts: ReceiptBook | undefined
+    readonly #receipts: ReceiptBook
     #state: ChainState | undefined
     #acting = false
     #lookAgain = false
@@ -47,7 +47,14 @@ export class Commission {
     readonly #moved = new Bell()
 
     /** One for the life of the process: its beacons are counted across connections. */
-    constructor(requester: Requester, demand: Demand, clock: Clock, events: CommissionEvents) {
+    constructor(
+        requester: Requester,
+        demand: Demand,
+        clock: Clock,
+        receipts: ReceiptBook,
+        events: CommissionEvents,
+    ) {
+        this.#receipts = receipts
         this.#requester = requester
         this.#demand = demand
         this.#clock = clock
@@ -59,16 +66,15 @@ export class Commission {
     }
 
     /** A connection, after the first one or after another that ended. */
-    attach(session: Session, chain: Uint8Array): void {
+    attach(session: Session): void {
         this.#session = session
-        this.#receipts = new ReceiptBook(chain, session.genesis.messageKey)
         this.#moved.ring()
         void this.act()
     }
 
     /** Steps that are certain; returns at once. */
     take(steps: readonly Step[]): void {
-        for (const broken of this.#receipts?.compare(steps) ?? []) this.#events.onBrokenPromise(broken)
+        for (const broken of this.#receipts.compare(steps)) this.#events.onBrokenPromise(broken)
         // The first steps of all are history, asked for by somebody before this process.
         const history = this.#state === undefined
         for (const { entry, before, after } of steps) {
@@ -85,7 +91,8 @@ export class Commission {
     }
 
     keep(receipt: Receipt): void {
-        const broken = this.#receipts?.add(receipt)
+        if (this.#session === undefined) return
+        const broken = this.#receipts.add(receipt, this.#session.genesis.messageKey)
         if (broken !== undefined) this.#events.onBrokenPromise(broken)
     }
 

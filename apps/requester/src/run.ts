@@ -43,6 +43,7 @@ export async function runRequester(
     const keep = (receipt: Receipt): void => {
         fileReceipt(dir.file("receipts.jsonl"), receipt).catch((error: unknown) => follower.end(error))
     }
+    await follower.expectReceipts(dir.file("receipts.jsonl"))
     const events: CommissionEvents = {
         onRegistered: (receipt) => {
             keep(receipt)
@@ -63,12 +64,12 @@ export async function runRequester(
         beforeActing: () => follower.remember(),
         onFault: (error) => follower.end(error),
     }
-    const commission: Commission = new Commission(requester, demand, systemClock, events)
+    const commission: Commission = new Commission(requester, demand, systemClock, follower.receipts, events)
     await follower.run({
         role: "requester",
         signer: keys.signer,
         handlers: { ReqDecryption: (asked) => commission.open(asked, patienceMs) },
-        onSession: (session) => commission.attach(session, follower.address.id),
+        onSession: (session) => commission.attach(session),
         onSteps: (steps) => commission.take(steps),
         onVerdict: (_, verdict) => {
             if ("index" in verdict) {

@@ -5,7 +5,7 @@ import type { Role } from "@tallylight/protocol/chain/hello.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import { MemoryNotebook } from "@tallylight/protocol/ports/notebook.js"
 import { Replica, type Step } from "@tallylight/protocol/session/replica.js"
-import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
+import { ReceiptBook, type BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import type { Session, SessionOptions } from "@tallylight/protocol/session/session.js"
 import type { Handlers } from "@tallylight/protocol/wire/peer.js"
 
@@ -15,7 +15,7 @@ import { fileNotebook } from "./file-notebook.ts"
 import { findChain, type ChainAddress } from "./find-chain.ts"
 import { followLedger } from "./ledger-link.ts"
 import type { Logger } from "./logger.ts"
-import { fileEvidence } from "./promises.ts"
+import { fileEvidence, readReceipts } from "./promises.ts"
 import { SeenLedger } from "./seen-ledger.ts"
 import { systemClock } from "./system-clock.ts"
 import { systemRandom } from "./system-random.ts"
@@ -47,10 +47,12 @@ const tolerableSkewMs = 5000
 export class Follower {
     readonly address: ChainAddress
     readonly replica: Replica
+    readonly receipts: ReceiptBook
     readonly #options: FollowerOptions
     readonly #seen: SeenLedger
     readonly #end = new AbortController()
     #failure: Error | undefined
+    #session: Session | undefined
 
     /** Waits for the server, says so, and holds it to the chain that this data directory belongs to. */
     static async start(options: FollowerOptions): Promise<Follower> {
@@ -77,6 +79,7 @@ export class Follower {
         this.#options = options
         this.address = address
         this.#seen = seenLedger
+        this.receipts = new ReceiptBook(address.id)
         const { proves, onEntry } = options
         const optional = { ...(seen && { seen }), ...(onEntry && { onEntry }) }
         this.replica = new Replica({ chain: address.id, proves, ...optional })
@@ -97,14 +100,29 @@ export class Follower {
         this.#end.abort()
     }
 
+    /** Receipts of earlier processes, which the replay of the ledger is going to be held to. */
+    async expectReceipts(path: string): Promise<void> {
+        for (const receipt of await readReceipts(path)) this.receipts.expect(receipt)
+    }
+
     /** The server broke its word: the evidence is written, and nothing is sent to it any more. */
     convict(broken: BrokenPromise): void {
-        const name = `evidence-${broken.receipt.index}.json`
-        const path = this.#options.dir?.file(name) ?? name
-        fileEvidence(path, this.address.id, broken, this.replica.note).then(
+        this.#gatherEvidence(broken).then(
             (error) => this.end(error),
             (error: unknown) => this.end(error),
         )
+    }
+
+    async #gatherEvidence(broken: BrokenPromise): Promise<Error> {
+        const name = `evidence-${broken.receipt.index}.json`
+        const path = this.#options.dir?.file(name) ?? name
+        const { state, note: checkpoint } = this.replica
+        if (state === undefined) throw new Error("a promise is broken only by a ledger")
+        const asked = { index: broken.receipt.index, size: state.range.size }
+        // The server may well refuse to prove its own guilt; the log does it all the same.
+        const proved = await this.#session?.peer.request("ReqProof", asked).catch(() => undefined)
+        const { genesis, chain } = state
+        return fileEvidence(path, broken, { genesis, chain, checkpoint, inclusion: proved?.proof })
     }
 
     /** Until the app is stopped or ended. */
@@ -116,6 +134,7 @@ export class Follower {
             ...{ address: this.address, replica: this.replica, stop: both },
             ...{ clock: systemClock, random: systemRandom },
             onSession: (session) => {
+                this.#session = session
                 this.#greet(session)
                 events.onSession(session)
             },
