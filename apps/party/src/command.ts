@@ -59,14 +59,14 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
     })
     try {
         log.info({ data: dir.path, parties: count }, "starting")
+        const parties = []
+        for (let number = 1; number <= count; number++) parties.push(await openParty(dir, number))
         const follower = await Follower.start({
             ...{ url, chain, dir, log, stop },
             // Everything that a contribution is bound to. What others contributed, and how it was opened, changes
             // nothing about one's own; whether that is in order is for key holders and auditors to say.
             proves: ({ kind }) => !unproved.has(kind),
         })
-        const parties = []
-        for (let number = 1; number <= count; number++) parties.push(await openParty(dir, number))
         await runParties(follower, parties, dir, log)
     } finally {
         await dir.release()

@@ -5,6 +5,7 @@
  * second answer to one round would serve whoever shows two histories.
  */
 import { concatBytes, equalBytes } from "@tallylight/crypto/bytes.js"
+import { vrfPublicKey } from "@tallylight/crypto/ecvrf.js"
 import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { decodeEntry, encodeEntry } from "@tallylight/protocol/ledger/entry.js"
@@ -32,12 +33,14 @@ const lastAnswer = "last-answer"
 
 export class Party {
     readonly identity: Uint8Array
+    readonly #vrfKey: Uint8Array
     readonly #keys: PartyKeys
     readonly #notebook: Notebook
     readonly #random: Random
 
     constructor(keys: PartyKeys, notebook: Notebook, random: Random) {
         this.identity = keys.signer.publicKey
+        this.#vrfKey = vrfPublicKey(keys.vrfSeed)
         this.#keys = keys
         this.#notebook = notebook
         this.#random = random
@@ -46,7 +49,7 @@ export class Party {
     /** Renewed when half of it has passed, so that a party that is away for a while stays on the roster. */
     needsRegistration(state: ChainState): boolean {
         const party = state.parties.get(nameOf(this.identity))
-        if (party === undefined || party.revoked) return true
+        if (party === undefined || !equalBytes(party.vrfKey, this.#vrfKey)) return true
         return party.lastRound - state.rounds <= state.genesis.parameters.registrationRounds / 2
     }
 

@@ -1,10 +1,12 @@
 /** Running parties: their keys, their notes, one connection for all of them. */
-import { mkdir } from "node:fs/promises"
+import { mkdir, rename, rm, stat } from "node:fs/promises"
+import { dirname } from "node:path"
 import type { DataDir } from "@tallylight/node/data-dir.js"
+import { syncFolder } from "@tallylight/node/durable-file.js"
 import { fileNotebook } from "@tallylight/node/file-notebook.js"
 import { shortName } from "@tallylight/node/follower.js"
 import type { Follower } from "@tallylight/node/follower.js"
-import { openKeyFile } from "@tallylight/node/key-files.js"
+import { createKeyFile, readKeyFile } from "@tallylight/node/key-files.js"
 import type { Logger } from "@tallylight/node/logger.js"
 import { fileReceipt } from "@tallylight/node/promises.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
@@ -16,13 +18,34 @@ import { Lottery } from "./lottery.ts"
 import type { LotteryEvents } from "./lottery.ts"
 import { Party, TwoTickets } from "./party.ts"
 
-/** Party `number`, from 1, with keys of its own that are made the first time. */
+/**
+ * Party `number`, from 1. A number that was never used gets a folder with new keys; one that was, and has lost a
+ * key, is an error: with another key the party would fail its own lots.
+ */
 export async function openParty(dir: DataDir, number: number): Promise<Party> {
     const folder = dir.file(`party-${number}`)
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    const identity = await openKeyFile(`${folder}/identity.key`, "identity", systemRandom)
-    const vrfSeed = await openKeyFile(`${folder}/vrf.key`, "vrf", systemRandom)
+    if (!(await isFolder(folder))) await makeKeys(folder)
+    const identity = await readKeyFile(`${folder}/identity.key`, "identity")
+    const vrfSeed = await readKeyFile(`${folder}/vrf.key`, "vrf")
     return new Party({ signer: seedSigner(identity), vrfSeed }, fileNotebook(folder), systemRandom)
+}
+
+/** The folder gets its name when it is complete. */
+async function makeKeys(folder: string): Promise<void> {
+    const draft = `${folder}.new`
+    await rm(draft, { recursive: true, force: true })
+    await mkdir(draft, { mode: 0o700 })
+    await createKeyFile(`${draft}/identity.key`, "identity", systemRandom(32))
+    await createKeyFile(`${draft}/vrf.key`, "vrf", systemRandom(32))
+    await rename(draft, folder)
+    await syncFolder(dirname(folder))
+}
+
+async function isFolder(path: string): Promise<boolean> {
+    return stat(path).then(
+        (found) => found.isDirectory(),
+        () => false,
+    )
 }
 
 export async function runParties(

@@ -9,7 +9,7 @@ import { makeLogger } from "@tallylight/node/logger.js"
 import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import { Command, InvalidArgumentError } from "commander"
 import { z } from "zod"
-import { openKeys, runRequester } from "./run.ts"
+import { makeKeys, readKeys, runRequester } from "./run.ts"
 
 const defaultDir = "data/requester"
 
@@ -43,9 +43,7 @@ export function requesterCommand(stop: AbortSignal): Command {
         .description("make a data directory with new keys")
         .action(async (_: unknown, { parent }: Command) => {
             const path = parent?.opts<Options>().data ?? defaultDir
-            await initDataDir(path, "requester", async (dir) => {
-                await openKeys(dir)
-            })
+            await initDataDir(path, "requester", makeKeys)
             process.stdout.write(`made ${path}: the keys of a requester\n`)
         })
     return command.addCommand(init)
@@ -58,10 +56,11 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
         path: options.data ?? defaultDir,
         named: options.data !== undefined,
         role: "requester",
+        fill: makeKeys,
     })
     try {
         log.info({ data: dir.path }, "starting")
-        const keys = await openKeys(dir)
+        const keys = await readKeys(dir)
         // A key holder opens only what it has checked itself, down to the last proof.
         const follower = await Follower.start({ url, chain, dir, log, stop, proves: () => true })
         const demand = { rounds: rounds ?? Infinity, intervalMs: Math.round(interval * 1000) }

@@ -6,6 +6,7 @@
  */
 import { concatBytes, equalBytes } from "@tallylight/crypto/bytes.js"
 import { openCheckpoint } from "@tallylight/crypto/checkpoint.js"
+import { encodePoint, ristretto255 } from "@tallylight/crypto/ristretto255.js"
 import type { Scalar } from "@tallylight/crypto/scalar.js"
 import { makeSoloRegistration } from "@tallylight/protocol/chain/requester.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
@@ -33,12 +34,14 @@ const lastShare = "last-share"
 
 export class Requester {
     readonly identity: Uint8Array
+    readonly #Y: Uint8Array
     readonly #keys: RequesterKeys
     readonly #notebook: Notebook
     readonly #random: Random
 
     constructor(keys: RequesterKeys, notebook: Notebook, random: Random) {
         this.identity = keys.signer.publicKey
+        this.#Y = encodePoint(ristretto255.multiplyBase(keys.secret))
         this.#keys = keys
         this.#notebook = notebook
         this.#random = random
@@ -52,7 +55,9 @@ export class Requester {
     needsRegistration(state: ChainState): boolean {
         const requester = this.registered(state)
         const half = state.genesis.parameters.registrationRounds / 2
-        return requester === undefined || requester.lastRound - state.rounds <= half
+        if (requester === undefined || requester.lastRound - state.rounds <= half) return true
+        // Under another key than its own it could only sign wrong shares.
+        return !equalBytes(requester.commitments[0] ?? new Uint8Array(), this.#Y)
     }
 
     async register(state: ChainState, peer: Peer): Promise<Receipt> {

@@ -5,7 +5,7 @@ import { transcript } from "@tallylight/crypto/transcript.js"
 import type { DataDir } from "@tallylight/node/data-dir.js"
 import { fileNotebook } from "@tallylight/node/file-notebook.js"
 import type { Follower } from "@tallylight/node/follower.js"
-import { openKeyFile } from "@tallylight/node/key-files.js"
+import { createKeyFile, readKeyFile } from "@tallylight/node/key-files.js"
 import type { Logger } from "@tallylight/node/logger.js"
 import { fileReceipt } from "@tallylight/node/promises.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
@@ -22,9 +22,19 @@ import type { RequesterKeys } from "./requester.ts"
 /** For the ledger to come as far as the tally that the PDL asks about. */
 const patienceMs = 5000
 
-export async function openKeys(dir: DataDir): Promise<RequesterKeys> {
-    const identity = await openKeyFile(dir.file("identity.key"), "identity", systemRandom)
-    const encryption = await openKeyFile(dir.file("encryption.key"), "encryption", systemRandom)
+const identityFile = "identity.key"
+const encryptionFile = "encryption.key"
+
+/** What `init` puts into a data directory. */
+export async function makeKeys({ file }: DataDir): Promise<void> {
+    await createKeyFile(file(identityFile), "identity", systemRandom(32))
+    await createKeyFile(file(encryptionFile), "encryption", systemRandom(32))
+}
+
+/** Rejects where one is missing: with a new one, sealed sums would stay sealed or be opened wrongly. */
+export async function readKeys({ file }: DataDir): Promise<RequesterKeys> {
+    const identity = await readKeyFile(file(identityFile), "identity")
+    const encryption = await readKeyFile(file(encryptionFile), "encryption")
     return {
         signer: seedSigner(identity),
         secret: hashToScalar(transcript(tags.encryptionKey, encryption)),

@@ -59,7 +59,7 @@ describe("openDataDir", () => {
     test("says which init makes a folder that somebody named", async () => {
         await expect(openDataDir(named())).rejects.toThrow(
             new UserError(
-                `${path} is no data directory; run \`party init --data ${path}\` first, or correct the path`,
+                `${path} is no data directory; run \`tallylight party init --data ${path}\` first, or correct the path`,
             ),
         )
         expect(await readdir(folder)).toStrictEqual([])

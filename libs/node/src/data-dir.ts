@@ -45,7 +45,7 @@ export async function openDataDir({ path, named, role, fill }: DataDirOptions): 
     else if (!named) await makeRoom(folder)
     else {
         throw new UserError(
-            `${path} is no data directory; run \`${role} init --data ${path}\` first, or correct the path`,
+            `${path} is no data directory; run \`tallylight ${role} init --data ${path}\` first, or correct the path`,
         )
     }
     const lock = await lockFolder(folder)

@@ -2,10 +2,9 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-import { seededRandom } from "@tallylight/protocol/ports/seeded-random.js"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 
-import { createKeyFile, openKeyFile, readKeyFile } from "./key-files.ts"
+import { createKeyFile, readKeyFile } from "./key-files.ts"
 import { UserError } from "./user-error.ts"
 
 const seed = Uint8Array.from({ length: 32 }, (_, i) => i)
@@ -38,20 +37,10 @@ describe("a key file", () => {
         expect(await readdir(folder)).toStrictEqual(["vrf.key"])
     })
 
-    test("is made on the first opening and read on the next", async () => {
-        const random = seededRandom("keys")
-        const made = await openKeyFile(path, "vrf", random)
-        expect(await openKeyFile(path, "vrf", random)).toStrictEqual(made)
-        expect(made).toStrictEqual(seededRandom("keys")(32))
-    })
-
     test("serves one purpose", async () => {
         await createKeyFile(path, "vrf", seed)
         await expect(readKeyFile(path, "identity")).rejects.toThrow(
             new UserError(`the key in ${path} is for vrf, not for identity`),
-        )
-        await expect(openKeyFile(path, "ledger", seededRandom("x"))).rejects.toThrow(
-            "is for vrf, not for ledger",
         )
     })
 

@@ -2,7 +2,6 @@
 import { stat } from "node:fs/promises"
 
 import { fromHex, toHex } from "@tallylight/crypto/bytes.js"
-import type { Random } from "@tallylight/protocol/ports/clock.js"
 
 import { createDurably, readIfThere } from "./durable-file.ts"
 import { systemCode, UserError } from "./user-error.ts"
@@ -37,12 +36,6 @@ export async function readKeyFile(path: string, purpose: KeyPurpose): Promise<Ui
         throw new UserError(`the key in ${path} has ${hex.length} hexadecimal digits, not ${2 * seedBytes}`)
     }
     return fromHex(hex)
-}
-
-/** Reads the key, or makes one on the first run. */
-export async function openKeyFile(path: string, purpose: KeyPurpose, random: Random): Promise<Uint8Array> {
-    if ((await readIfThere(path)) === undefined) await createKeyFile(path, purpose, random(seedBytes))
-    return readKeyFile(path, purpose)
 }
 
 async function refuseReadableByOthers(path: string): Promise<void> {
