@@ -1,4 +1,5 @@
 /** Any number of parties on one connection: who has to do what after each step of the ledger. */
+import type { EntryKind } from "@tallylight/protocol/ledger/entry.js"
 import type { Step } from "@tallylight/protocol/session/replica.js"
 import type { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
 import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
@@ -18,6 +19,9 @@ export type LotteryEvents = {
     readonly beforeActing: (state: ChainState) => Promise<void>
     readonly onFault: (error: unknown) => void
 }
+
+/** After these, what was refused before may be taken. */
+const openings: ReadonlySet<EntryKind> = new Set(["ticket", "extension", "beacon", "void"])
 
 /** Before something that the PDL put off is tried again. */
 const pauseMs = 1000
@@ -57,12 +61,7 @@ export class Lottery {
         for (const broken of this.#receipts.compare(steps)) this.#events.onBrokenPromise(broken)
         const last = steps.at(-1)
         if (last !== undefined) this.#state = last.after
-        if (
-            steps.some(
-                ({ entry }) => entry.kind === "ticket" || entry.kind === "beacon" || entry.kind === "void",
-            )
-        )
-            this.#busy.clear()
+        if (steps.some(({ entry }) => openings.has(entry.kind))) this.#busy.clear()
         this.act()
     }
 
@@ -114,7 +113,7 @@ export class Lottery {
     async #answer(party: Party, state: ChainState, current: OpenRound): Promise<void> {
         const answer = await party.answer(state, current)
         if (answer === undefined) return
-        const receipt = await party.send(answer, current, this.#session.peer)
+        const receipt = await party.send(answer, state, current, this.#session.peer)
         this.#keep(receipt)
         this.#events.onAnswered(party, current.round, answer.kind, receipt)
     }

@@ -10,6 +10,7 @@ import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { decodeEntry, encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
+import { requireReceiptFor } from "@tallylight/protocol/ledger/receipt.js"
 import { nameOf } from "@tallylight/protocol/ledger/state.js"
 import type { ChainState, OpenRound } from "@tallylight/protocol/ledger/state.js"
 import type { Random } from "@tallylight/protocol/ports/clock.js"
@@ -57,6 +58,7 @@ export class Party {
         const sequence = (state.parties.get(nameOf(this.identity))?.sequence ?? -1) + 1
         const registration = makePartyRegistration(state.chain, this.#keys, sequence)
         const { receipt } = await peer.request("ReqRegister", { role: "party", ...registration })
+        requireReceiptFor(receipt, { ...registration, kind: "party-registration", time: 0 }, state.range.size)
         return receipt
     }
 
@@ -87,14 +89,11 @@ export class Party {
         return answer
     }
 
-    async send(answer: Answer, current: OpenRound, peer: Peer): Promise<Receipt> {
-        const { ticket } = current
-        if (answer.kind === "contribution") {
-            const { kind: _, time: __, ...body } = answer
-            return (await peer.request("ReqContribution", { ...body, ticket })).receipt
-        }
-        const { kind: _, time: __, ...body } = answer
-        return (await peer.request("ReqAbstention", { ...body, ticket })).receipt
+    /** Rejects with {@link WrongReceipt} where the PDL acknowledges something else. */
+    async send(answer: Answer, state: ChainState, current: OpenRound, peer: Peer): Promise<Receipt> {
+        const receipt = await deliver(answer, current, peer)
+        requireReceiptFor(receipt, answer, state.range.size)
+        return receipt
     }
 
     #makeAnswer(state: ChainState, current: OpenRound): Answer | undefined {
@@ -119,4 +118,13 @@ export class Party {
             throw new Error("the note of the last answer holds something else")
         return { leaf: bytes.slice(0, 32), answer }
     }
+}
+
+async function deliver(answer: Answer, { ticket }: OpenRound, peer: Peer): Promise<Receipt> {
+    if (answer.kind === "contribution") {
+        const { kind: _, time: __, ...body } = answer
+        return (await peer.request("ReqContribution", { ...body, ticket })).receipt
+    }
+    const { kind: _, time: __, ...body } = answer
+    return (await peer.request("ReqAbstention", { ...body, ticket })).receipt
 }

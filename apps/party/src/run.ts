@@ -13,6 +13,7 @@ import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
+import { WrongReceipt } from "@tallylight/protocol/ledger/receipt.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Lottery } from "./lottery.ts"
 import type { LotteryEvents } from "./lottery.ts"
@@ -75,7 +76,9 @@ export async function runParties(
         beforeActing: () => follower.remember(),
         onFault: (error) =>
             follower.end(
-                error instanceof TwoTickets ? new UserError(error.message, { cause: error }) : error,
+                error instanceof TwoTickets || error instanceof WrongReceipt
+                    ? new UserError(error.message, { cause: error })
+                    : error,
             ),
     }
     let lottery: Lottery | undefined

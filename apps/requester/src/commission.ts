@@ -39,6 +39,8 @@ export class Commission {
     #session: Session | undefined
     readonly #receipts: ReceiptBook
     #state: ChainState | undefined
+    /** When the last request of this process is or was due. */
+    #lastDue: UnixMs | undefined
     #acting = false
     #lookAgain = false
     /** Own beacons that came since this process started. */
@@ -151,6 +153,7 @@ export class Commission {
                 const notBefore = this.#notBefore(state)
                 receipt = await this.#requester.request(state, notBefore, session.peer)
                 this.keep(receipt)
+                this.#lastDue = Math.max(notBefore, receipt.time)
                 this.#events.onRequested(receipt, notBefore)
             }
         } catch (error) {
@@ -176,8 +179,7 @@ export class Commission {
     /** One interval after the request in front of it was or will be due. */
     #notBefore(state: ChainState): UnixMs {
         const { intervalMs } = this.#demand
-        const last = this.#requester.waiting(state).at(-1)
-        if (last !== undefined) return last.due + intervalMs
-        return state.current === undefined ? 0 : state.time + intervalMs
+        const last = this.#requester.waiting(state).at(-1)?.due ?? this.#lastDue
+        return last === undefined ? 0 : last + intervalMs
     }
 }

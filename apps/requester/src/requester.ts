@@ -11,7 +11,8 @@ import type { Scalar } from "@tallylight/crypto/scalar.js"
 import { makeSoloRegistration } from "@tallylight/protocol/chain/requester.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { decodeEntry, encodeEntry } from "@tallylight/protocol/ledger/entry.js"
-import type { RecordedShare } from "@tallylight/protocol/ledger/entry.js"
+import type { EntryOf, RecordedShare } from "@tallylight/protocol/ledger/entry.js"
+import { requireReceiptFor } from "@tallylight/protocol/ledger/receipt.js"
 import { nameOf } from "@tallylight/protocol/ledger/state.js"
 import type {
     ChainState,
@@ -64,6 +65,8 @@ export class Requester {
         const sequence = (state.requesters.get(nameOf(this.identity))?.sequence ?? -1) + 1
         const registration = makeSoloRegistration(state.chain, this.#keys, sequence, this.#random(32))
         const { receipt } = await peer.request("ReqRegister", { role: "requester", ...registration })
+        const sent = { ...registration, kind: "requester-registration", time: 0 } as const
+        requireReceiptFor(receipt, sent, state.range.size)
         return receipt
     }
 
@@ -85,10 +88,9 @@ export class Requester {
         const Y = requester?.commitments[0]
         if (requester === undefined || Y === undefined) throw new Error("a request needs a registration")
         const fields = { Y, nonce: this.#random(32), sequence: requester.requestSequence + 1, notBefore }
-        const { receipt } = await peer.request(
-            "ReqGenTick",
-            makeRequest(state.chain, this.#keys.signer, fields),
-        )
+        const request = makeRequest(state.chain, this.#keys.signer, fields)
+        const { receipt } = await peer.request("ReqGenTick", request)
+        requireReceiptFor(receipt, { ...request, kind: "request", time: 0 }, state.range.size)
         return receipt
     }
 
@@ -132,6 +134,12 @@ export class Requester {
         require(equalBytes(bytes.slice(0, 32), sealed.tallyLeaf), "already-answered", { round: sealed.round })
         return note.share
     }
+}
+
+/** What the ledger is going to say of that answer, if its proof holds. */
+export function shareEntry(round: number, answer: Message<"RespDecryption">): EntryOf<"share"> {
+    const { identity, member, S, c, z, signature } = answer
+    return { kind: "share", time: 0, round, identity, share: { member, S, c, z, signature }, valid: true }
 }
 
 /** What the PDL asks to be opened is the tally of the ledger that this side sees, in the checkpoint it signed. */

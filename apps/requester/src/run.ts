@@ -11,12 +11,14 @@ import { fileReceipt } from "@tallylight/node/promises.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
-import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
+import { UserError } from "@tallylight/node/user-error.js"
+import type { Entry, EntryOf } from "@tallylight/protocol/ledger/entry.js"
+import { requireReceiptFor, WrongReceipt } from "@tallylight/protocol/ledger/receipt.js"
 import { tags } from "@tallylight/protocol/tags.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Commission } from "./commission.ts"
 import type { CommissionEvents, Demand } from "./commission.ts"
-import { Requester } from "./requester.ts"
+import { Requester, shareEntry } from "./requester.ts"
 import type { RequesterKeys } from "./requester.ts"
 
 /** For the ledger to come as far as the tally that the PDL asks about. */
@@ -72,20 +74,43 @@ export async function runRequester(
         onRefused: (what, { code, detail }) => log.warn({ code }, `${what} refused: ${detail}`),
         onBrokenPromise: (broken) => follower.convict(broken),
         beforeActing: () => follower.remember(),
-        onFault: (error) => follower.end(error),
+        onFault: (error) =>
+            follower.end(
+                error instanceof WrongReceipt ? new UserError(error.message, { cause: error }) : error,
+            ),
     }
+    /** Shares that the PDL has not acknowledged, by the id of its question. */
+    const given = new Map<number, Entry>()
     const commission: Commission = new Commission(requester, demand, systemClock, follower.receipts, events)
     await follower.run({
         role: "requester",
         signer: keys.signer,
-        handlers: { ReqDecryption: (asked) => commission.open(asked, patienceMs) },
-        onSession: (session) => commission.attach(session),
+        handlers: {
+            ReqDecryption: async (asked, _, id) => {
+                const answer = await commission.open(asked, patienceMs)
+                given.set(id, shareEntry(asked.round, answer))
+                return answer
+            },
+        },
+        onSession: (session) => {
+            given.clear()
+            commission.attach(session)
+        },
         onSteps: (steps) => commission.take(steps),
-        onVerdict: (_, verdict) => {
-            if ("index" in verdict) {
-                keep(verdict)
+        onVerdict: (id, verdict) => {
+            const share = given.get(id)
+            given.delete(id)
+            if (!("index" in verdict)) {
+                log.warn({ code: verdict.code }, `share refused: ${verdict.detail}`)
+                return
+            }
+            try {
+                if (share !== undefined) requireReceiptFor(verdict, share, follower.replica.next)
                 commission.keep(verdict)
-            } else log.warn({ code: verdict.code }, `share refused: ${verdict.detail}`)
+                keep(verdict)
+            } catch (error) {
+                events.onFault(error)
+            }
         },
     })
 }

@@ -87,7 +87,8 @@ export class Follower {
 
     /** Makes the ledger as it was seen durable; to be awaited before anything is sent that rests on it. */
     async remember(): Promise<void> {
-        if (this.replica.note !== "") await this.#seen.see(this.replica.note)
+        const { checkpoint, note } = this.replica
+        if (checkpoint !== undefined) await this.#seen.see(checkpoint.size, note)
     }
 
     /** Ends `run`, with an error or without. */

@@ -11,6 +11,8 @@ const checkpointPage = "checkpoint"
 
 export class SeenLedger {
     readonly #notebook: Notebook
+    #writing: Promise<void> = Promise.resolve()
+    #size = 0
 
     constructor(notebook: Notebook) {
         this.#notebook = notebook
@@ -42,8 +44,18 @@ export class SeenLedger {
         return checkpoint
     }
 
-    /** The signed note, whole: should the server ever contradict it, it is evidence. */
-    async see(note: string): Promise<void> {
-        await this.#notebook.write(checkpointPage, utf8(note))
+    /**
+     * Resolves once the checkpoint, or a later one, is durable. The signed note is kept whole: should the server ever
+     * contradict it, it is evidence. Several callers at once write one after the other, and never an older one.
+     */
+    async see(size: number, note: string): Promise<void> {
+        const written = this.#writing.then(async () => {
+            if (size <= this.#size) return
+            await this.#notebook.write(checkpointPage, utf8(note))
+            this.#size = size
+        })
+        // A failed write fails its caller, not those behind it.
+        this.#writing = written.catch(() => undefined)
+        await written
     }
 }

@@ -26,7 +26,8 @@ export function applyRevocation(state: ChainState, entry: EntryOf<"revocation">)
     const requester = state.requesters.get(name)
     const registered = party ?? requester
     if (registered === undefined || registered.revoked) throw new Refusal("not-registered")
-    require(sequence > registered.sequence, "stale-sequence", { last: registered.sequence })
+    // The last one will do: whoever stole the key may have used up every number above it.
+    require(sequence >= registered.sequence, "stale-sequence", { last: registered.sequence })
     const ended = { sequence, revoked: true }
     return {
         ...state,

@@ -2,7 +2,7 @@
  * The PDL's signed promise that an entry is in its ledger (PROTOCOL.md §6.5). A receipt, and a checkpoint of a
  * larger tree with an inclusion proof of another leaf at that index, convict the PDL in front of anybody.
  */
-import { uint64 } from "@tallylight/crypto/bytes.js"
+import { equalBytes, uint64 } from "@tallylight/crypto/bytes.js"
 import { leafHash } from "@tallylight/crypto/merkle.js"
 import { sign, verifySignature } from "../chain/signer.ts"
 import type { Signer, Statement } from "../chain/signer.ts"
@@ -19,6 +19,28 @@ function statement(chain: Uint8Array, { index, leaf, time }: Omit<Receipt, "sign
 export function makeReceipt(chain: Uint8Array, messageKey: Signer, index: number, entry: Entry): Receipt {
     const fields = { index, leaf: leafHash(encodeEntry(entry)), time: entry.time }
     return { ...fields, signature: sign(messageKey, statement(chain, fields)) }
+}
+
+/** The PDL answered with a receipt for something else than what it was sent: it keeps the one and hides the other. */
+export class WrongReceipt extends Error {
+    override readonly name = "WrongReceipt"
+}
+
+/** A follower's copy lags behind the ledger by less than this. */
+const farthestAhead = 100_000
+
+/**
+ * Throws {@link WrongReceipt} unless the receipt is for `entry`, at an index that a ledger of about `size` entries
+ * can have. Whoever sends knows every byte of the leaf but the time, and the verdict on a share.
+ */
+export function requireReceiptFor(receipt: Receipt, entry: Entry, size: number): void {
+    const logged = { ...entry, time: receipt.time }
+    const judged = logged.kind === "share" ? [logged, { ...logged, valid: !logged.valid }] : [logged]
+    const fits = judged.some((possible) => equalBytes(leafHash(encodeEntry(possible)), receipt.leaf))
+    if (!fits || receipt.index > size + farthestAhead)
+        throw new WrongReceipt(
+            `the ledger server's receipt ${receipt.index} is not for the ${entry.kind} it was sent`,
+        )
 }
 
 /** Refuses with `bad-signature` a receipt that the PDL's message key did not sign. */

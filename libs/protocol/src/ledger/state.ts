@@ -52,9 +52,12 @@ export type PendingRequest = {
      * without one in time; undefined while it has not ended. Nobody has a choice in it once the request is logged.
      */
     readonly seed: Uint8Array | undefined
-    /** Registrations in force when the request was logged; later ones count for later requests. */
+    /**
+     * Whoever was registered when the request was logged. Later registrations, renewals and expiries count for later
+     * requests: a roster that went by the round's number could be thinned out by whoever inserts rounds.
+     */
     readonly requester: Requester
-    readonly parties: ReadonlyMap<Name, Party>
+    readonly roster: ReadonlyMap<Name, Party>
     /** Second and last attempt, after a round with too few contributors: everybody is elected. */
     readonly retry: boolean
 }

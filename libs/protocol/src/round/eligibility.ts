@@ -10,7 +10,7 @@ import { Refusal, require } from "../wire/refusal.ts"
 
 const everybody = 1n << 512n
 
-/** The parties that a round of that number can elect, out of the registrations in force at its request. */
+/** The parties whose registrations are in force for a round of that number. */
 export function rosterAt(parties: ReadonlyMap<Name, Party>, round: number): ReadonlyMap<Name, Party> {
     return new Map([...parties].filter(([, party]) => !party.revoked && party.lastRound >= round))
 }

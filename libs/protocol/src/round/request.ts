@@ -47,14 +47,15 @@ export function applyRequest(state: ChainState, entry: EntryOf<"request">): Chai
     const { queueLength, minimumContributors } = state.genesis.parameters
     const full = waiting.length >= queueLength || own.length >= requestsPerRequester
     require(!full, "queue-full", { waiting: waiting.length, own: own.length })
-    const roster = rosterAt(state.parties, state.rounds + 1).size
-    require(roster >= minimumContributors, "roster-too-small", { roster, minimum: minimumContributors })
+    const roster = rosterAt(state.parties, state.rounds + 1)
+    const enough = roster.size >= minimumContributors
+    require(enough, "roster-too-small", { roster: roster.size, minimum: minimumContributors })
 
     const { identity, nonce } = entry
     const due = Math.max(entry.notBefore, entry.time)
     const pending: PendingRequest = {
         ...{ index: state.range.size, leaf: leafHash(encodeEntry(entry)), identity, Y, nonce, due },
-        ...{ requester, parties: state.parties, retry: false, seed: undefined },
+        ...{ requester, roster, retry: false, seed: undefined },
     }
     const before = state.queue.filter((other) => other.due <= due)
     const after = state.queue.slice(before.length)

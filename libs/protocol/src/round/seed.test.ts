@@ -105,3 +105,27 @@ test("the queue is served by when requests are due, whatever the time of the tic
     expect(ledger.entries.at(-1)).toMatchObject({ kind: "ticket", request: first?.index })
     expect(first?.index).toBeGreaterThan(second?.index ?? 0)
 })
+
+test("rounds in between do not thin out the roster of a request", () => {
+    const ledger = start()
+    const { committee, parties } = ledger.keys
+    const honest = parties.slice(0, 3)
+    requestFor(ledger, ledger.time + 3_600_000)
+    const waiting = ledger.state.queue[0]
+    expect(waiting?.roster.size).toBe(3)
+    // As many rounds as a registration lives, each of them void at once: nobody answers, and the next is asked for.
+    const { registrationRounds } = ledger.state.genesis.parameters
+    for (let round = 0; round < registrationRounds; round += 2) {
+        ledger.request(committee)
+        for (const _ of ["first attempt", "retry"]) {
+            ledger.due()
+            ledger.time += 11_000
+            ledger.due()
+        }
+        if (round === registrationRounds / 2) for (const party of honest) ledger.registerParty(party, 1)
+    }
+    ledger.time += 3_600_000
+    ledger.due()
+    expect(ledger.entries.at(-1)).toMatchObject({ kind: "ticket", n: 3 })
+    for (const party of honest) ledger.log(ledger.answer(party))
+})

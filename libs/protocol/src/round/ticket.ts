@@ -14,7 +14,6 @@ import type { ChainState, OpenRound, PendingRequest } from "../ledger/state.ts"
 import type { UnixMs } from "../ports/clock.ts"
 import { tags } from "../tags.ts"
 import { Refusal, require } from "../wire/refusal.ts"
-import { rosterAt } from "./eligibility.ts"
 import { noSeed } from "./seed.ts"
 
 /** The request that the next ticket goes to, once it is due: not even the ledger server may pick another one. */
@@ -47,7 +46,7 @@ function attempt({ retry }: PendingRequest): Uint8Array {
 
 /** k and n: with no seed, or on a second attempt, there is nobody to elect and everybody is. */
 function election(state: ChainState, request: PendingRequest): { k: number; n: number } {
-    const n = rosterAt(request.parties, state.rounds + 1).size
+    const n = request.roster.size
     const all = request.retry || equalBytes(seedOf(request), noSeed)
     return { k: all ? n : state.genesis.parameters.expectedContributors, n }
 }
@@ -95,7 +94,7 @@ export function applyTicket(state: ChainState, entry: EntryOf<"ticket">): ChainS
         leaf: leafHash(encodeEntry(entry)),
         ticket: entry.ticket,
         k,
-        roster: rosterAt(request.parties, round),
+        roster: request.roster,
         contributions: [],
         answered: new Set(),
         extensions: 0,
