@@ -29,14 +29,14 @@ export type WatchOptions = {
 /** Until that many rounds were told, or the follower is stopped. */
 export async function watch(follower: Follower, options: WatchOptions): Promise<void> {
     let told = 0
-    let isHistory = true
+    let history: number | undefined
     await follower.run({
         role: "observer",
-        onSession: () => undefined,
+        onSession: ({ size }) => (history ??= size),
         onSteps: (steps) => {
             for (const step of steps) {
                 if (told >= options.rounds) break
-                if (isHistory && options.from === undefined) continue
+                if (options.from === undefined && step.index < (history ?? 0)) continue
                 if (options.from !== undefined && roundOf(step) < options.from) continue
                 const round = watchedRound(step)
                 if (round === undefined) tellNews(step, options.onNews)
@@ -45,7 +45,6 @@ export async function watch(follower: Follower, options: WatchOptions): Promise<
                     told += 1
                 }
             }
-            isHistory = false
             // What was verified need not be verified again by the next run.
             follower.remember().catch((error: unknown) => follower.end(error))
             if (told >= options.rounds) follower.end()

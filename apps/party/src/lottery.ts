@@ -73,6 +73,8 @@ export class Lottery {
 
     async #actNow(): Promise<void> {
         const state = this.#state
+        // On the way through history every round looks open for a moment.
+        if (state.range.size < this.#session.size) return
         const { current } = state
         const idle = this.#parties.filter((party) => !this.#busy.has(party))
         const unregistered = idle.filter((party) => party.needsRegistration(state))

@@ -228,7 +228,9 @@ export class Chain {
     }
 
     subscribe(peer: Peer, from: number, kinds: ReadonlySet<EntryKind> | undefined): Subscription {
-        const subscription = new Subscription(peer, this.#options.store, this.head, from, kinds)
+        const subscription = new Subscription(peer, this.#options.store, this.head, from, kinds, (size) =>
+            this.#checkpointAt(size),
+        )
         this.#subscriptions.add(subscription)
         // A send that fails means that the connection is closed or being closed; `serve` sees the end of it.
         void breatheFirst(this.#options.breathe, () => subscription.run()).catch(() => {
@@ -240,6 +242,15 @@ export class Chain {
     unsubscribe(subscription: Subscription): void {
         subscription.end()
         this.#subscriptions.delete(subscription)
+    }
+
+    /** Of a tree that this ledger went through, and so consistent with every other one that it signs. */
+    async #checkpointAt(size: number): Promise<string> {
+        const { origin } = this.state.genesis
+        return signCheckpoint(
+            { origin, size, root: await this.tree.rootAt(size) },
+            this.#options.keys.ledgerSeed,
+        )
     }
 
     #committed(commit: Commit): void {

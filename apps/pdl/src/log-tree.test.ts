@@ -120,3 +120,9 @@ test("a tree that has grown still proves what it proved when it was smaller", as
             ).toBe(true)
         }
 })
+
+test("a tree knows the root of every size that it had", async () => {
+    for (const size of [...sizes, 3, 4096, 8192, 61_440])
+        expect(await growing.rootAt(size)).toEqual(roots[size])
+    await expect(growing.rootAt(largest + 1)).rejects.toThrow(Refusal)
+})

@@ -3,7 +3,7 @@
  * for 256 entries; what lies below them is hashed again from the stored entries when somebody asks.
  */
 import { concatBytes } from "@tallylight/crypto/bytes.js"
-import { leafHash, nodeHash } from "@tallylight/crypto/merkle.js"
+import { leafHash, nodeHash, rangeRoot } from "@tallylight/crypto/merkle.js"
 import { consistencyProof, inclusionProof } from "@tallylight/crypto/merkle-proof.js"
 import type { HashReader } from "@tallylight/crypto/merkle-proof.js"
 import type { LedgerStore } from "@tallylight/protocol/ports/ledger-store.js"
@@ -55,6 +55,20 @@ export class LogTree {
         }
         if (start + width > this.#size) return undefined
         return concatBytes(...(await this.#leaves(start, start + width)))
+    }
+
+    /** The root of the first `size` entries. */
+    async rootAt(size: number): Promise<Uint8Array> {
+        require(size <= this.#size, "no-such-entry", { size: this.#size })
+        const hashes: Uint8Array[] = []
+        let start = 0
+        // RFC 9162 §2.1.1: complete subtrees from the left, each as large as what is left allows.
+        for (let width = 2 ** 52; width >= 1; width /= 2) {
+            if (size - start < width) continue
+            hashes.push(await this.#hash(Math.log2(width), start / width))
+            start += width
+        }
+        return rangeRoot({ size, hashes })
     }
 
     async inclusion(index: number, size: number): Promise<{ leaf: Uint8Array; proof: Uint8Array[] }> {

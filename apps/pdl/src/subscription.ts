@@ -9,6 +9,8 @@ import type { Commit } from "./ledger-writer.ts"
 type Numbered = { readonly index: number; readonly entry: Uint8Array }
 
 const eventEntries = 256
+/** A multiple of a tile's 256 entries, whose hashes are at hand. */
+const stretch = 4096
 const eventBytes = 256 * 1024
 
 export function parseKinds(kinds: readonly string[] | null): ReadonlySet<EntryKind> | undefined {
@@ -22,6 +24,7 @@ export class Subscription {
     readonly #peer: Peer
     readonly #store: LedgerStore
     readonly #kinds: ReadonlySet<number> | undefined
+    readonly #checkpointAt: (size: number) => Promise<string>
     #cursor: number
     #head: Head
     /** The newest commit, which a subscriber that keeps up gets without reading the store. */
@@ -35,7 +38,9 @@ export class Subscription {
         head: Head,
         from: number,
         kinds: ReadonlySet<EntryKind> | undefined,
+        checkpointAt: (size: number) => Promise<string>,
     ) {
+        this.#checkpointAt = checkpointAt
         this.#peer = peer
         this.#store = store
         this.#head = head
@@ -57,12 +62,21 @@ export class Subscription {
     /** Until `end`, or until the peer takes no more, which is how a slow reader is dropped. */
     async run(): Promise<void> {
         while (!this.#ended) {
-            if (this.#cursor < this.#head.size) await this.#catchUp(this.#head, this.#latest)
+            if (this.#cursor < this.#head.size) await this.#catchUp(await this.#goal(), this.#latest)
             else await new Promise<void>((resolve) => (this.#wake = resolve))
         }
     }
 
-    /** Up to one head, in events that each carry its checkpoint, so that the last one proves them all. */
+    /**
+     * The checkpoint to go for. A follower keeps what no checkpoint has covered, with all the states in between: one
+     * that is far behind gets a checkpoint on the way from time to time.
+     */
+    async #goal(): Promise<Head> {
+        const size = (Math.floor(this.#cursor / stretch) + 1) * stretch
+        return size < this.#head.size ? { size, checkpoint: await this.#checkpointAt(size) } : this.#head
+    }
+
+    /** Up to one checkpoint, in events that each carry it, so that the last one proves them all. */
     async #catchUp({ size, checkpoint }: Head, latest: Commit | undefined): Promise<void> {
         let batch: Numbered[] = []
         let bytes = 0

@@ -41,6 +41,7 @@ export class Commission {
     #state: ChainState | undefined
     /** When the last request of this process is or was due. */
     #lastDue: UnixMs | undefined
+    #history: number | undefined
     #acting = false
     #lookAgain = false
     /** Own beacons that came since this process started. */
@@ -70,6 +71,7 @@ export class Commission {
     /** A connection, after the first one or after another that ended. */
     attach(session: Session): void {
         this.#session = session
+        this.#history ??= session.size
         this.#moved.ring()
         void this.act()
     }
@@ -77,11 +79,10 @@ export class Commission {
     /** Steps that are certain; returns at once. */
     take(steps: readonly Step[]): void {
         for (const broken of this.#receipts.compare(steps)) this.#events.onBrokenPromise(broken)
-        // The first steps of all are history, asked for by somebody before this process.
-        const history = this.#state === undefined
-        for (const { entry, before, after } of steps) {
+        for (const { index, entry, before, after } of steps) {
             this.#state = after
-            if (history) continue
+            // What was there before the first connection was asked for by somebody before this process.
+            if (index < (this.#history ?? 0)) continue
             const ended = before?.current
             if (entry.kind !== "beacon" || ended?.round !== entry.round) continue
             if (!this.#requester.isMine(ended.request)) continue
@@ -139,7 +140,7 @@ export class Commission {
     /** Whether something was done, and the state is worth another look. */
     async #actOnce(): Promise<boolean> {
         const [state, session] = [this.#state, this.#session]
-        if (state === undefined || session === undefined) return false
+        if (state === undefined || session === undefined || state.range.size < session.size) return false
         const registers = this.#requester.needsRegistration(state)
         if (!registers && !this.#wantsRequest(state)) return false
         await this.#events.beforeActing(state)

@@ -45,6 +45,8 @@ export type SessionEnd = {
 export type Session = {
     readonly peer: Peer
     readonly genesis: Genesis
+    /** Entries that the ledger had when this connection subscribed: what was before is history. */
+    readonly size: number
     /** The PDL's clock minus ours, at the hello, to within the time a message takes. */
     readonly clockAheadMs: number
     /** Resolves once the connection is gone. */
@@ -84,8 +86,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const ended = peer.closed.then((reason) => ({ reason, breach }))
     try {
         const { genesis, clockAheadMs } = await greet(peer, options)
-        await peer.request("ReqSubscribe", { kinds: null, index: replica.next, round: null })
-        session = { peer, genesis, clockAheadMs, ended }
+        const { size } = await peer.request("ReqSubscribe", {
+            ...{ kinds: null, index: replica.next, round: null },
+        })
+        session = { peer, genesis, size, clockAheadMs, ended }
         options.onOpen(session)
         if (early.length > 0) options.onSteps(early, session)
         return session
