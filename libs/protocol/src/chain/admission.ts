@@ -2,7 +2,7 @@
 import { uint64 } from "@tallylight/crypto/bytes.js"
 import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
 import type { EntryOf } from "../ledger/entry.ts"
-import { nameOf, withEntry } from "../ledger/state.ts"
+import { nameOf } from "../ledger/state.ts"
 import type { ChainState } from "../ledger/state.ts"
 import { tags } from "../tags.ts"
 import { require } from "../wire/refusal.ts"
@@ -40,7 +40,7 @@ export function applyAdmission(state: ChainState, entry: EntryOf<"admission">): 
         ...state,
         admitted,
         admissionSequence: entry.sequence,
-        parties: expired === undefined ? state.parties : withEntry(state.parties, name, expired),
+        parties: expired === undefined ? state.parties : state.parties.set(name, expired),
     }
 }
 

@@ -4,8 +4,8 @@ import { isVrfPublicKey } from "@tallylight/crypto/ecvrf.js"
 import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
 import { sha256 } from "@tallylight/crypto/hash.js"
 import { encodeEntry } from "../ledger/entry.ts"
-import { nameOf } from "../ledger/state.ts"
-import type { ChainState, Genesis } from "../ledger/state.ts"
+import { emptyRegistry, nameOf } from "../ledger/state.ts"
+import type { ChainState, Genesis, Name } from "../ledger/state.ts"
 import { require } from "../wire/refusal.ts"
 
 export const protocolVersion = 1
@@ -31,9 +31,9 @@ export function stateBefore(genesis: Genesis): ChainState {
         time: genesis.time,
         admitted: new Set(),
         admissionSequence: 0,
-        parties: new Map(),
-        requesters: new Map(),
-        keys: new Map(keys.map((key) => [key, "pdl"])),
+        parties: emptyRegistry(),
+        requesters: emptyRegistry(),
+        keys: emptyRegistry<Name>().concat(keys.map((key) => [key, "pdl"] as const)),
         queue: [],
         rounds: 0,
         current: undefined,

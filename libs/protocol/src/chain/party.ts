@@ -4,7 +4,7 @@ import { isVrfPublicKey, vrfProve, vrfPublicKey, vrfVerify } from "@tallylight/c
 import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
 import { transcript } from "@tallylight/crypto/transcript.js"
 import type { EntryOf } from "../ledger/entry.ts"
-import { nameOf, withEntry } from "../ledger/state.ts"
+import { nameOf } from "../ledger/state.ts"
 import type { ChainState } from "../ledger/state.ts"
 import { tags } from "../tags.ts"
 import { require } from "../wire/refusal.ts"
@@ -72,7 +72,7 @@ export function applyPartyRegistration(state: ChainState, entry: EntryOf<"party-
     return {
         ...state,
         keys: claimKeys(state, name, [entry.vrfKey]),
-        parties: withEntry(state.parties, name, party),
+        parties: state.parties.set(name, party),
     }
 }
 

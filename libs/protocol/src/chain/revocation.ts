@@ -1,7 +1,7 @@
 /** The signed end of a registration; it counts for requests logged after it (PROTOCOL.md §4.2). */
 import { uint64 } from "@tallylight/crypto/bytes.js"
 import type { EntryOf } from "../ledger/entry.ts"
-import { nameOf, withEntry } from "../ledger/state.ts"
+import { nameOf } from "../ledger/state.ts"
 import type { ChainState } from "../ledger/state.ts"
 import { tags } from "../tags.ts"
 import { Refusal, require } from "../wire/refusal.ts"
@@ -31,10 +31,8 @@ export function applyRevocation(state: ChainState, entry: EntryOf<"revocation">)
     const ended = { sequence, revoked: true }
     return {
         ...state,
-        parties: party ? withEntry(state.parties, name, { ...party, ...ended }) : state.parties,
-        requesters: requester
-            ? withEntry(state.requesters, name, { ...requester, ...ended })
-            : state.requesters,
+        parties: party ? state.parties.set(name, { ...party, ...ended }) : state.parties,
+        requesters: requester ? state.requesters.set(name, { ...requester, ...ended }) : state.requesters,
     }
 }
 

@@ -6,6 +6,7 @@
  */
 import type { CompactRange } from "@tallylight/crypto/merkle.js"
 import { toHex } from "@tallylight/crypto/bytes.js"
+import { Map as PersistentMap } from "immutable"
 import type { UnixMs } from "../ports/clock.ts"
 import type { EntryOf } from "./entry.ts"
 
@@ -14,6 +15,13 @@ export type Genesis = EntryOf<"genesis">
 /** Bytes as a map key: identities, keys. */
 export type Name = string
 export const nameOf: (bytes: Uint8Array) => Name = toHex
+
+/**
+ * A map whose `set` leaves the old one as it was and shares nearly all of it: with a copy for each registration,
+ * folding a ledger of twenty thousand took minutes.
+ */
+export type Registry<V> = PersistentMap<Name, V>
+export const emptyRegistry = <V>(): Registry<V> => PersistentMap<Name, V>()
 
 export type Party = {
     readonly identity: Uint8Array
@@ -97,10 +105,10 @@ export type ChainState = {
     readonly time: UnixMs
     readonly admitted: ReadonlySet<Name>
     readonly admissionSequence: number
-    readonly parties: ReadonlyMap<Name, Party>
-    readonly requesters: ReadonlyMap<Name, Requester>
+    readonly parties: Registry<Party>
+    readonly requesters: Registry<Requester>
     /** Every key and identity ever registered, with the identity it belongs to. */
-    readonly keys: ReadonlyMap<Name, Name>
+    readonly keys: Registry<Name>
     /** In the order in which they get their tickets: by `due`, then by index. */
     readonly queue: readonly PendingRequest[]
     /** The number of the latest round that got a ticket; 0 before the first. */
@@ -108,9 +116,4 @@ export type ChainState = {
     readonly current: OpenRound | SealedRound | undefined
     /** Rounds that ended withheld and may still be opened late, by round number. */
     readonly withheld: ReadonlyMap<number, SealedRound>
-}
-
-/** A copy of `map` in which `name` stands for `value`. */
-export function withEntry<K, V>(map: ReadonlyMap<K, V>, name: K, value: V): ReadonlyMap<K, V> {
-    return new Map(map).set(name, value)
 }

@@ -5,13 +5,13 @@
 import { equalBytes, fromHex, toHex } from "@tallylight/crypto/bytes.js"
 import { vrfProofToHash, vrfProve, vrfVerify } from "@tallylight/crypto/ecvrf.js"
 import { nameOf } from "../ledger/state.ts"
-import type { Name, OpenRound, Party } from "../ledger/state.ts"
+import type { Name, OpenRound, Party, Registry } from "../ledger/state.ts"
 import { Refusal, require } from "../wire/refusal.ts"
 
 const everybody = 1n << 512n
 
 /** The parties whose registrations are in force for a round of that number. */
-export function rosterAt(parties: ReadonlyMap<Name, Party>, round: number): ReadonlyMap<Name, Party> {
+export function rosterAt(parties: Registry<Party>, round: number): ReadonlyMap<Name, Party> {
     return new Map([...parties].filter(([, party]) => !party.revoked && party.lastRound >= round))
 }
 

@@ -5,7 +5,7 @@ import { sign, verifySignature } from "../chain/signer.ts"
 import type { Signer, Statement } from "../chain/signer.ts"
 import { encodeEntry } from "../ledger/entry.ts"
 import type { EntryOf } from "../ledger/entry.ts"
-import { nameOf, withEntry } from "../ledger/state.ts"
+import { nameOf } from "../ledger/state.ts"
 import type { ChainState, PendingRequest, Requester } from "../ledger/state.ts"
 import { tags } from "../tags.ts"
 import { Refusal, require } from "../wire/refusal.ts"
@@ -61,7 +61,7 @@ export function applyRequest(state: ChainState, entry: EntryOf<"request">): Chai
     const after = state.queue.slice(before.length)
     return {
         ...state,
-        requesters: withEntry(state.requesters, name, { ...requester, requestSequence: entry.sequence }),
+        requesters: state.requesters.set(name, { ...requester, requestSequence: entry.sequence }),
         queue: [...before, pending, ...after],
     }
 }
