@@ -40,6 +40,11 @@ type Options = {
     readonly onFault: (error: unknown) => void
 }
 
+type Gathered = {
+    readonly group: { readonly waiting: Waiting; readonly entry: Entry; readonly state: ChainState }[]
+    readonly refused: { readonly waiting: Waiting; readonly error: unknown }[]
+}
+
 const largestGroup = 512
 
 export class LedgerWriter {
@@ -82,9 +87,12 @@ export class LedgerWriter {
     }
 
     async #commitGroup(): Promise<void> {
-        const group = this.#gather()
+        const { group, refused } = this.#gather()
+        const turnDown = (): void => {
+            for (const { waiting, error } of refused) waiting.reject(error)
+        }
         const [last] = group.slice(-1)
-        if (last === undefined) return
+        if (last === undefined) return turnDown()
         const entries = group.map(({ entry }) => entry)
         const from = this.state.range.size
         try {
@@ -98,15 +106,21 @@ export class LedgerWriter {
             this.state = last.state
             this.#options.onCommit({ from, entries, state: this.state, head: this.head })
         } catch (error) {
-            this.#breakDown([...group.map(({ waiting }) => waiting), ...this.#waiting], error)
+            this.#breakDown(
+                [...[...group, ...refused].map(({ waiting }) => waiting), ...this.#waiting],
+                error,
+            )
             return
         }
         group.forEach(({ waiting, entry }, at) => waiting.resolve({ index: from + at, entry }))
+        // Not before: what they were refused for may be an entry of this group, which was not durable yet.
+        turnDown()
     }
 
     /** Applies what waits, one after the other, and turns down what the state refuses by now. */
-    #gather(): { readonly waiting: Waiting; readonly entry: Entry; readonly state: ChainState }[] {
-        const group: { waiting: Waiting; entry: Entry; state: ChainState }[] = []
+    #gather(): Gathered {
+        const group: Gathered["group"] = []
+        const refused: Gathered["refused"] = []
         let state = this.state
         // The ledger's time goes on even where the machine's clock was set back.
         const time = Math.max(this.#options.clock.now(), state.time)
@@ -124,10 +138,10 @@ export class LedgerWriter {
                 // Shares are signed over the checkpoint whose last entry is the tally, so there must be one.
                 if (entry.kind === "tally") break
             } catch (error) {
-                waiting.reject(error)
+                refused.push({ waiting, error })
             }
         }
-        return group
+        return { group, refused }
     }
 
     #breakDown(submitters: readonly Waiting[], error: unknown): void {
