@@ -211,7 +211,7 @@ export const cases: Readonly<Record<RefusalCode, Provoke>> = {
             const signer = seedSigner(new Uint8Array(32).fill(at))
             const made = makePartyRegistration(network.chain, { signer, vrfSeed: signer.publicKey }, 0)
             return refusedBy(() =>
-                acceptance.accept((time) => ({ ...made, kind: "party-registration", time })),
+                acceptance.accept((time) => ({ ...made, kind: "party-registration", time }), signer),
             )
         }
         expect(await register(1)).toBe("accepted")

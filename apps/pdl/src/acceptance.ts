@@ -9,11 +9,12 @@ import { apply } from "@tallylight/protocol/ledger/apply.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import { makeReceipt } from "@tallylight/protocol/ledger/receipt.js"
-import { verifyEntry } from "@tallylight/protocol/ledger/verify.js"
+import { verifySteps } from "@tallylight/protocol/ledger/verify.js"
 import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import type { Appended, LedgerWriter } from "./ledger-writer.ts"
+import { isCommittee, ProofQueue, rankOf } from "./proof-queue.ts"
 
 /** Receipts that an identical resend can still fetch. */
 const remembered = 16_384
@@ -37,12 +38,13 @@ export class Acceptance {
     readonly #options: Options
     /** In the order of arrival, so that the oldest are forgotten first. */
     readonly #receipts = new Map<string, Appended>()
-    /** Proofs are verified one after the other; the tail of that chain. */
-    #turn: Promise<void> = Promise.resolve()
-    #queued = 0
+    readonly #proofs: ProofQueue
+    /** Whose committees are being verified. */
+    readonly #committees = new Set<object>()
 
     constructor(options: Options) {
         this.#options = options
+        this.#proofs = new ProofQueue(options.breathe)
     }
 
     /** Called for every durable entry, at start-up for those of the past, in order. */
@@ -52,15 +54,17 @@ export class Acceptance {
         if (this.#receipts.size > remembered && oldest !== undefined) this.#receipts.delete(oldest)
     }
 
-    /** The receipt for `entry`, whose time is set when it is logged; an identical one gets the first receipt. */
-    async accept(build: (time: UnixMs) => Entry): Promise<Receipt> {
-        const { writer, clock, backlog } = this.#options
+    /**
+     * The receipt for `entry`, whose time is set when it is logged; an identical one gets the first receipt.
+     * `sender` stands for the connection.
+     */
+    async accept(build: (time: UnixMs) => Entry, sender: object): Promise<Receipt> {
+        const { writer, clock } = this.#options
         const entry = build(Math.max(clock.now(), writer.state.time))
         const known = this.#known(entry)
         if (known !== undefined) return known
         apply(writer.state, entry)
-        if (this.#queued + writer.backlog >= backlog) throw new Refusal("busy", { backlog })
-        await this.#inTurn(() => verifyEntry(writer.state, entry))
+        await this.#verify(entry, sender)
         try {
             const appended = await writer.submit((_, time) => ({ ...entry, time }))
             if (appended === undefined) throw new Error("an entry was submitted and not appended")
@@ -82,15 +86,16 @@ export class Acceptance {
         return makeReceipt(this.#options.writer.state.chain, this.#options.messageKey, index, entry)
     }
 
-    /** One at a time, with room for everything else in between: each proof holds the event loop for milliseconds. */
-    async #inTurn(verify: () => void): Promise<void> {
-        this.#queued += 1
-        const turn = this.#turn.then(this.#options.breathe).then(verify)
-        this.#turn = turn.catch(() => undefined)
-        try {
-            await turn
-        } finally {
-            this.#queued -= 1
-        }
+    async #verify(entry: Entry, sender: object): Promise<void> {
+        const { writer, backlog } = this.#options
+        const rank = rankOf(entry)
+        // What goes first must not be turned away for what waits behind it.
+        if (this.#proofs.ahead(rank) + writer.backlog >= backlog) throw new Refusal("busy", { backlog })
+        const begin = () => verifySteps(writer.state, entry)
+        if (!isCommittee(entry)) return this.#proofs.verify(rank, begin)
+        // Seconds each: one connection must not have a queue of them in front of everybody else's.
+        if (this.#committees.has(sender)) throw new Refusal("busy")
+        this.#committees.add(sender)
+        await this.#proofs.verify(rank, begin).finally(() => this.#committees.delete(sender))
     }
 }

@@ -114,7 +114,7 @@ export class Conversation {
     }
 
     async #logged(build: (time: UnixMs) => Entry) {
-        const receipt = await this.#chain.acceptance.accept(build)
+        const receipt = await this.#chain.acceptance.accept(build, this)
         return { receipt }
     }
 

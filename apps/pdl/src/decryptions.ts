@@ -94,10 +94,10 @@ export class Decryptions {
                 return { kind: "share", time, round, identity, share, valid }
             }
         try {
-            return await this.#options.acceptance.accept(entry(true))
+            return await this.#options.acceptance.accept(entry(true), this)
         } catch (error) {
             if (!(error instanceof Refusal) || error.code !== "bad-share") throw error
-            return await this.#options.acceptance.accept(entry(false))
+            return await this.#options.acceptance.accept(entry(false), this)
         }
     }
 }

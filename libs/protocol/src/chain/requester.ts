@@ -15,7 +15,7 @@ import { proveLog, verifyLog } from "@tallylight/crypto/schnorr.js"
 import { evaluateCommitments } from "@tallylight/crypto/threshold.js"
 import type { Context } from "@tallylight/crypto/transcript.js"
 import type { CommitteeMember, EntryOf } from "../ledger/entry.ts"
-import { nameOf, withEntry } from "../ledger/state.ts"
+import { nameOf } from "../ledger/state.ts"
 import type { ChainState } from "../ledger/state.ts"
 import { tags } from "../tags.ts"
 import { require } from "../wire/refusal.ts"
@@ -140,27 +140,36 @@ export function applyRequesterRegistration(
     return {
         ...state,
         keys: claimKeys(state, name, commitments.slice(0, 1)),
-        requesters: withEntry(state.requesters, name, requester),
+        requesters: state.requesters.set(name, requester),
     }
 }
 
-export function verifyRequesterRegistration(
+/** In steps of some milliseconds: the whole of a committee of 256 takes seconds. */
+export function* verifyRequesterRegistration(
     state: ChainState,
     entry: EntryOf<"requester-registration">,
-): void {
+): Generator<void, void> {
     const { members } = entry
     const plan = { ...entry, identities: members.map(({ identity }) => identity) }
-    require([entry.identity, ...plan.identities].every(isEd25519PublicKey), "bad-key")
+    for (const identity of [entry.identity, ...plan.identities]) {
+        require(isEd25519PublicKey(identity), "bad-key")
+        yield
+    }
     verifySignature(entry.identity, requesterStatement(state.chain, plan, members), entry.signature)
-    const commitments = entry.commitments.map(element)
-    members.forEach((member, at) => {
+    const commitments: Point[] = []
+    for (const commitment of entry.commitments) {
+        yield
+        commitments.push(element(commitment))
+    }
+    for (const [at, member] of members.entries()) {
+        yield
         const index = at + 1
         verifySignature(member.identity, memberStatement(state.chain, plan, index, member), member.signature)
         const proof = { commitment: element(member.A), response: scalar(member.s) }
         const point = memberKey(commitments, index)
         const context = possessionContext(state.chain, plan, index)
         require(verifyLog({ point, context, bound: [], proof }), "bad-possession", { member: index })
-    })
+    }
 }
 
 /** Y_i, refused where it is the identity: everybody knows that share. */

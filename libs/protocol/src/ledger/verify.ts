@@ -19,6 +19,17 @@ import type { ChainState } from "./state.ts"
  * call `apply` first, which costs microseconds.
  */
 export function verifyEntry(state: ChainState, entry: Entry): void {
+    const steps = verifySteps(state, entry)
+    while (steps.next().done !== true);
+}
+
+/** The same in steps, each of which takes milliseconds, for whoever has other work in between. */
+export function* verifySteps(state: ChainState, entry: Entry): Generator<void, void> {
+    if (entry.kind === "requester-registration") yield* verifyRequesterRegistration(state, entry)
+    else verifyAtOnce(state, entry)
+}
+
+function verifyAtOnce(state: ChainState, entry: Exclude<Entry, { kind: "requester-registration" }>): void {
     switch (entry.kind) {
         case "genesis":
             return verifyGenesis(entry)
@@ -26,8 +37,6 @@ export function verifyEntry(state: ChainState, entry: Entry): void {
             return verifyAdmission(state, entry)
         case "party-registration":
             return verifyPartyRegistration(state, entry)
-        case "requester-registration":
-            return verifyRequesterRegistration(state, entry)
         case "revocation":
             return verifyRevocation(state, entry)
         case "request":

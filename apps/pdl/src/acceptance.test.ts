@@ -1,0 +1,93 @@
+import { encodePoint } from "@tallylight/crypto/ristretto255.js"
+import { commitPolynomial, evaluatePolynomial } from "@tallylight/crypto/threshold.js"
+import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
+import { joinCommittee, makeRequesterRegistration } from "@tallylight/protocol/chain/requester.js"
+import { seedSigner } from "@tallylight/protocol/chain/signer.js"
+import type { Entry } from "@tallylight/protocol/ledger/entry.js"
+import { verifySteps } from "@tallylight/protocol/ledger/verify.js"
+import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import { expect, test } from "vitest"
+import { Network } from "../../../test/simulation/network.ts"
+
+const bytes = (fill: number): Uint8Array => new Uint8Array(32).fill(fill)
+
+/** What an anonymous client can send that takes long: a committee of its own making. */
+function committee(chain: Uint8Array, seed: number, size: number): Entry {
+    const signer = seedSigner(bytes(seed))
+    const coefficients = Array.from({ length: Math.floor(size / 2) + 1 }, (_, at) =>
+        BigInt(seed * 1000 + at + 1),
+    )
+    const signers = Array.from({ length: size }, (_, at) => seedSigner(bytes(seed + at + 1)))
+    const commitments = commitPolynomial(coefficients).map(encodePoint)
+    const identities = signers.map(({ publicKey }) => publicKey)
+    const plan = { identity: signer.publicKey, sequence: 0, dealt: true, commitments, identities }
+    const members = signers.map((signer, at) => {
+        const index = at + 1
+        const secret = evaluatePolynomial(coefficients, index)
+        return joinCommittee(chain, plan, { index, signer, secret, random: bytes(seed) })
+    })
+    const made = makeRequesterRegistration(chain, plan, signer, members)
+    return { ...made, kind: "requester-registration", time: 0 }
+}
+
+function party(chain: Uint8Array, seed: number): Entry {
+    const signer = seedSigner(bytes(seed))
+    const made = makePartyRegistration(chain, { signer, vrfSeed: signer.publicKey }, 0)
+    return { ...made, kind: "party-registration", time: 0 }
+}
+
+async function serving(): Promise<Network> {
+    const network = await Network.create({ seed: "acceptance", parties: 0 })
+    await network.startServer()
+    return network
+}
+
+async function accept(network: Network, entry: Entry, sender: object): Promise<string> {
+    try {
+        await network.server.chain.acceptance.accept((time) => ({ ...entry, time }), sender)
+        return "accepted"
+    } catch (error) {
+        if (error instanceof Refusal) return error.code
+        throw error
+    }
+}
+
+test("a registration is verified in steps, at least one for each member", async () => {
+    const network = await serving()
+    const steps = [...verifySteps(network.state, committee(network.chain, 1, 9))]
+    expect(steps.length).toBeGreaterThan(9)
+})
+
+test("others do not wait for the committees that strangers register", async () => {
+    const network = await serving()
+    const committees = [10, 30].map((seed) => accept(network, committee(network.chain, seed, 9), {}))
+    const first = accept(network, party(network.chain, 200), {})
+    expect(await Promise.all([...committees, first])).toEqual(["accepted", "accepted", "accepted"])
+    expect((await network.entries()).map(({ kind }) => kind)).toEqual([
+        "genesis",
+        "party-registration",
+        "requester-registration",
+        "requester-registration",
+    ])
+})
+
+test("one connection has one committee verified at a time, and any number of parties", async () => {
+    const network = await serving()
+    const sender = {}
+    const entries = [
+        ...[10, 30].map((seed) => committee(network.chain, seed, 3)),
+        ...[200, 201].map((seed) => party(network.chain, seed)),
+    ]
+    const outcomes = entries.map((entry) => accept(network, entry, sender))
+    expect(await Promise.all(outcomes)).toEqual(["accepted", "busy", "accepted", "accepted"])
+    expect(await accept(network, committee(network.chain, 30, 3), sender)).toBe("accepted")
+})
+
+test("twins that wait for the same commit get the same receipt", async () => {
+    const network = await serving()
+    const twins = [1, 2].map(() =>
+        network.server.chain.acceptance.accept((time) => ({ ...party(network.chain, 200), time }), {}),
+    )
+    const [first, second] = await Promise.all(twins)
+    expect(second).toEqual(first)
+})
