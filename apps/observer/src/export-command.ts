@@ -1,8 +1,8 @@
 /** `observer export`: a ledger as static files, for archives, mirrors and auditors without a network. */
 import { addOptions } from "@tallylight/node/cli.js"
-import type { CommonOptions } from "@tallylight/node/cli.js"
-import { findChain } from "@tallylight/node/find-chain.js"
 import { Command } from "commander"
+import { askedChain } from "./config.ts"
+import type { WhomOptions } from "./config.ts"
 import { amount } from "./amount.ts"
 import { exportLedger } from "./export.ts"
 import { httpFiles } from "./log-files.ts"
@@ -10,7 +10,7 @@ import { showProgress } from "./progress.ts"
 import { terminal } from "./terminal.ts"
 import type { Terminal } from "./terminal.ts"
 
-export type ExportOptions = Pick<CommonOptions, "url" | "chain"> & { readonly out: string }
+export type ExportOptions = WhomOptions & { readonly out: string }
 
 export function exportCommand(stop: AbortSignal): Command {
     const command = new Command("export")
@@ -22,15 +22,15 @@ export function exportCommand(stop: AbortSignal): Command {
             "\nThe files lie at the paths of C2SP tlog-tiles, so any file server can serve them. Entries, hashes and\n" +
                 "checkpoint are held against each other; `observer verify --dir` checks the rest.",
         )
-    return addOptions(command, "url", "chain", "logLevel")
+    return addOptions(command, "config", "url", "chain", "logLevel")
 }
 
 export async function runExport(
-    { url, chain, out }: ExportOptions,
+    { out, ...whom }: ExportOptions,
     stop: AbortSignal,
     to: Terminal,
 ): Promise<void> {
-    const { http, hex, id } = await findChain(url ?? "http://127.0.0.1:7710", chain, stop)
+    const { http, hex, id } = await askedChain(whom, stop)
     const progress = showProgress("exporting")
     const { name, size, before } = await exportLedger({
         files: httpFiles(`${http}/log`, stop),

@@ -1,13 +1,13 @@
 /** `observer inspect`: what the ledger says about one round or one entry. It shows, and checks nothing. */
 import { fromHex } from "@tallylight/crypto/bytes.js"
 import { addOptions } from "@tallylight/node/cli.js"
-import type { CommonOptions } from "@tallylight/node/cli.js"
 import { fetchJson } from "@tallylight/node/fetch-json.js"
-import { findChain } from "@tallylight/node/find-chain.js"
 import type { ChainAddress } from "@tallylight/node/find-chain.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { Command } from "commander"
 import { z } from "zod"
+import { askedChain } from "./config.ts"
+import type { WhomOptions } from "./config.ts"
 import { httpSource } from "./ledger-source.ts"
 import { showProgress } from "./progress.ts"
 import { readRound } from "./round-record.ts"
@@ -15,7 +15,7 @@ import { entryText, roundText } from "./round-text.ts"
 import { terminal } from "./terminal.ts"
 import type { Terminal } from "./terminal.ts"
 
-export type InspectOptions = Pick<CommonOptions, "url" | "chain"> & {
+export type InspectOptions = WhomOptions & {
     readonly index?: true
     readonly json?: true
 }
@@ -37,7 +37,7 @@ export function inspectCommand(stop: AbortSignal): Command {
         .option("--index", "take the number for an entry's, or latest for the last entry")
         .option("--json", "print the server's own JSON")
         .action(async (what: string, options: InspectOptions) => runInspect(what, options, stop, terminal))
-    return addOptions(command, "url", "chain", "logLevel")
+    return addOptions(command, "config", "url", "chain", "logLevel")
 }
 
 export async function runInspect(
@@ -48,7 +48,7 @@ export async function runInspect(
 ): Promise<void> {
     if (what !== "latest" && !/^(0|[1-9][0-9]{0,14})$/.test(what))
         throw new UserError(`“${what}” is neither a number nor “latest”`)
-    const address = await findChain(options.url ?? "http://127.0.0.1:7710", options.chain, stop)
+    const address = await askedChain(options, stop)
     const text = options.index
         ? await inspectEntry(what, address, options, stop, to)
         : await inspectRound(what, address, options, stop, to)

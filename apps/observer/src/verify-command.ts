@@ -1,13 +1,13 @@
 /** `observer verify`: the audit of a ledger, over HTTP or from files, and of the auditor itself. */
 import { fromHex } from "@tallylight/crypto/bytes.js"
 import { addOptions } from "@tallylight/node/cli.js"
-import type { CommonOptions } from "@tallylight/node/cli.js"
-import { findChain } from "@tallylight/node/find-chain.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { mutants } from "@tallylight/protocol/sample/mutants.js"
 import { audit } from "@tallylight/protocol/verify/audit.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import { Command, Option } from "commander"
+import { askedChain } from "./config.ts"
+import type { WhomOptions } from "./config.ts"
 import { DoesNotHold } from "./does-not-hold.ts"
 import { folderSource, httpSource } from "./ledger-source.ts"
 import type { LedgerSource } from "./ledger-source.ts"
@@ -18,15 +18,13 @@ import { terminal } from "./terminal.ts"
 import type { Terminal } from "./terminal.ts"
 import { brokenRule, reportJson, reportText } from "./verify-report.ts"
 
-export type VerifyOptions = Pick<CommonOptions, "url" | "chain"> & {
+export type VerifyOptions = WhomOptions & {
     readonly dir?: string
     readonly pin?: string
     readonly saveCheckpoint?: string
     readonly selfTest?: true
     readonly json?: true
 }
-
-const defaultUrl = "http://127.0.0.1:7710"
 
 export function verifyCommand(stop: AbortSignal): Command {
     const command = new Command("verify")
@@ -49,7 +47,7 @@ export function verifyCommand(stop: AbortSignal): Command {
             "\nEnds with 0 only if everything holds. Without --chain the chain is whichever is there: compare its id,\n" +
                 "the hash of its first entry, with the one that you know from elsewhere.",
         )
-    return addOptions(command, "url", "chain", "logLevel")
+    return addOptions(command, "config", "url", "chain", "logLevel")
 }
 
 /** Prints the report; rejects unless everything holds. */
@@ -89,10 +87,11 @@ async function verify(options: VerifyOptions, stop: AbortSignal, to: Terminal): 
 }
 
 async function openLedger(
-    { url, dir, chain }: VerifyOptions,
+    { dir, ...whom }: VerifyOptions,
     stop: AbortSignal,
 ): Promise<{ readonly source: LedgerSource; readonly chain: Uint8Array | undefined }> {
     if (dir !== undefined) {
+        const { chain } = whom
         if (chain !== undefined && !/^[0-9a-f]{64}$/i.test(chain))
             throw new UserError(`“${chain}” is no chain id: 64 hexadecimal digits`)
         return {
@@ -100,7 +99,7 @@ async function openLedger(
             chain: chain === undefined ? undefined : fromHex(chain),
         }
     }
-    const address = await findChain(url ?? defaultUrl, chain, stop)
+    const address = await askedChain(whom, stop)
     return { source: await httpSource(address, stop), chain: address.id }
 }
 

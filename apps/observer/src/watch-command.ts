@@ -6,6 +6,7 @@ import { Follower } from "@tallylight/node/follower.js"
 import { makeLogger } from "@tallylight/node/logger.js"
 import { Command } from "commander"
 import pc from "picocolors"
+import { whomToAsk } from "./config.ts"
 import { parseCount } from "./parse-count.ts"
 import { showProgress } from "./progress.ts"
 import { watch } from "./watch.ts"
@@ -29,18 +30,17 @@ export function watchCommand(stop: AbortSignal): Command {
             "\nThe ledger is verified from its first entry. With --data, what was verified is remembered there,\n" +
                 "and the next run starts from it.",
         )
-    return addOptions(command, "data", "url", "chain", "logLevel")
+    return addOptions(command, "config", "data", "url", "chain", "logLevel")
 }
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {
     const log = makeLogger({ name: "observer", level: options.logLevel })
+    const { url, chain } = await whomToAsk(options)
     const dir = await openOwnDir(options.data)
     const progress = showProgress("verifying")
     try {
         const follower = await Follower.start({
-            url: options.url ?? "http://127.0.0.1:7710",
-            chain: options.chain,
-            ...{ dir, log, stop },
+            ...{ url, chain, dir, log, stop },
             proves: () => true,
             onEntry: (index, size) => progress.update(index + 1, size),
         })
