@@ -110,13 +110,15 @@ export type Paper = Terminal & { readonly printed: () => string; readonly remark
 export function paper(): Paper {
     let [printed, remarks] = ["", ""]
     const plain = (text: unknown): string => String(text)
+    const colors = { bold: plain, dim: plain, green: plain, red: plain, yellow: plain }
     return {
         out: (text) => {
             printed += text
             return Promise.resolve()
         },
         err: (text) => (remarks += text),
-        colors: { bold: plain, dim: plain, green: plain, red: plain, yellow: plain },
+        colors,
+        errColors: colors,
         printed: () => printed,
         remarks: () => remarks,
     }

@@ -1,14 +1,10 @@
 /** The command line of the demonstration: `npm start`. */
-import { isatty } from "node:tty"
 import { Command, InvalidArgumentError } from "commander"
-import pc from "picocolors"
 import { runDemo } from "./demo.ts"
 import { parseCount } from "./parse-count.ts"
+import { terminal } from "./terminal.ts"
 import { line } from "./watch-command.ts"
 import type { WatchedRound } from "./watch.ts"
-
-/** Standard error may be a file where standard output is a terminal, and the other way round. */
-const onError = pc.createColors(isatty(2))
 
 type Options = {
     readonly data: string
@@ -33,7 +29,7 @@ export function demoCommand(stop: AbortSignal): Command {
                 intervalSeconds: options.interval ?? (rounds === undefined ? 2 : 0),
                 onRound: (round) =>
                     process.stdout.write(json ? `${round}\n` : line(JSON.parse(round) as WatchedRound)),
-                onNews: (news) => process.stderr.write(`${onError.dim(news)}\n`),
+                onNews: (news) => process.stderr.write(`${terminal.errColors.dim(news)}\n`),
             })
         })
 }

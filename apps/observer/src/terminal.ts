@@ -10,6 +10,8 @@ export type Terminal = {
     /** Remarks, on standard error. */
     readonly err: (text: string) => void
     readonly colors: Colors
+    /** Of standard error: one of the two may be a file where the other is a terminal. */
+    readonly errColors: Colors
 }
 
 export const terminal: Terminal = {
@@ -17,4 +19,5 @@ export const terminal: Terminal = {
     err: (text) => void process.stderr.write(text),
     // picocolors alone would also colour the files of a continuous integration.
     colors: pc.createColors(pc.isColorSupported && isatty(1)),
+    errColors: pc.createColors(pc.isColorSupported && isatty(2)),
 }

@@ -5,10 +5,10 @@ import type { DataDir } from "@tallylight/node/data-dir.js"
 import { Follower } from "@tallylight/node/follower.js"
 import { makeLogger } from "@tallylight/node/logger.js"
 import { Command } from "commander"
-import pc from "picocolors"
 import { whomToAsk } from "./config.ts"
 import { parseCount } from "./parse-count.ts"
 import { showProgress } from "./progress.ts"
+import { terminal } from "./terminal.ts"
 import { watch } from "./watch.ts"
 import type { WatchedRound } from "./watch.ts"
 
@@ -69,5 +69,6 @@ async function openOwnDir(path: string | undefined): Promise<DataDir | undefined
 
 export function line({ round, output, contributors, index }: WatchedRound): string {
     const who = `${contributors} ${contributors === 1 ? "contributor" : "contributors"}`
-    return `${pc.bold(`round ${round}`)}  ${output}  ${pc.dim(`${who}, entry ${index},`)} ${pc.green("verified")}\n`
+    const { bold, dim, green } = terminal.colors
+    return `${bold(`round ${round}`)}  ${output}  ${dim(`${who}, entry ${index},`)} ${green("verified")}\n`
 }
