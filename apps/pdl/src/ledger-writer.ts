@@ -92,7 +92,10 @@ export class LedgerWriter {
             for (const { waiting, error } of refused) waiting.reject(error)
         }
         const [last] = group.slice(-1)
-        if (last === undefined) return turnDown()
+        if (last === undefined) {
+            turnDown()
+            return
+        }
         const entries = group.map(({ entry }) => entry)
         const from = this.state.range.size
         try {
