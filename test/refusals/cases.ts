@@ -77,6 +77,7 @@ const limits: PeerOptions["limits"] = {
 async function wire(
     frames: readonly (Uint8Array | object)[],
     answer: Promise<unknown> = Promise.resolve(),
+    side: PeerOptions["side"] = "listener",
 ): Promise<string[]> {
     const [near, far] = channelPair()
     const answers: Frame[] = []
@@ -87,7 +88,7 @@ async function wire(
     openPeer({
         ...{
             channel: far,
-            side: "listener",
+            side,
             chain,
             limits,
             clock: new ManualClock(),
@@ -203,7 +204,11 @@ export const cases: Readonly<Record<RefusalCode, Provoke>> = {
         return refusedBy(() => peer.request("ReqSubscribe", subscription))
     },
     "over-budget": wired([1, 3, 5].map((id) => ({ type: "ReqPubKey", id, body: {} }))),
-    busy: wired([ask(1), ask(3)], new Promise(() => undefined)),
+    busy: async () => {
+        expect(await wire([ask(2)], undefined, "dialler")).toEqual(["RespTicket"])
+        const answers = await wire([ask(2), ask(4)], new Promise(() => undefined), "dialler")
+        return answers.at(-1) ?? "silence"
+    },
     "shutting-down": async () => {
         const network = await serving()
         const { acceptance } = network.server.chain

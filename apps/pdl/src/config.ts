@@ -49,8 +49,8 @@ export const pdlConfig = z.strictObject({
                 .int()
                 .min(1024)
                 .default(128 * 1024),
-            /** Unanswered requests of one connection: a process that hosts many parties sends for all at once. */
-            concurrentRequests: z.int().min(1).default(256),
+            /** Requests of one connection that are worked on, or whose answers it has not taken; the next waits unread. */
+            concurrentRequests: z.int().min(1).default(64),
             /** Refused messages of one connection before it is closed: an honest one has a handful. */
             failures: z
                 .strictObject({ burst: z.int().min(1).default(64), perMinute: z.int().min(1).default(60) })

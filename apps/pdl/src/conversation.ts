@@ -15,8 +15,8 @@ import type { Chain } from "./chain.ts"
 import type { Subscription } from "./subscription.ts"
 import { parseKinds } from "./subscription.ts"
 
-/** A client takes frames of a mebibyte; an answer ends with the entry that crosses a quarter of that. */
-const answerBytes = 256 * 1024
+/** An answer ends with the entry that crosses this: so many may wait for a slow reader, on every connection. */
+const answerBytes = 64 * 1024
 
 export class Conversation {
     readonly #chain: Chain

@@ -1,6 +1,6 @@
 /** One subscriber's cursor through the ledger: every entry from there on, in order, without a gap. */
 import { encodeEntry, entryKinds } from "@tallylight/protocol/ledger/entry.js"
-import type { EntryKind } from "@tallylight/protocol/ledger/entry.js"
+import type { Entry, EntryKind } from "@tallylight/protocol/ledger/entry.js"
 import type { Head, LedgerStore } from "@tallylight/protocol/ports/ledger-store.js"
 import type { Peer } from "@tallylight/protocol/wire/peer.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
@@ -11,7 +11,7 @@ type Numbered = { readonly index: number; readonly entry: Uint8Array }
 const eventEntries = 256
 /** A multiple of a tile's 256 entries, whose hashes are at hand. */
 const stretch = 4096
-const eventBytes = 256 * 1024
+const eventBytes = 64 * 1024
 
 export function parseKinds(kinds: readonly string[] | null): ReadonlySet<EntryKind> | undefined {
     if (kinds === null) return undefined
@@ -96,10 +96,15 @@ export class Subscription {
         if (batch.length > 0 || this.#kinds === undefined) await flush()
     }
 
-    #entries(size: number, latest: Commit | undefined): AsyncIterable<Uint8Array> | Uint8Array[] {
+    #entries(size: number, latest: Commit | undefined): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
         const fresh = latest?.head.size === size && latest.from <= this.#cursor
         return fresh
-            ? latest.entries.slice(this.#cursor - latest.from).map(encodeEntry)
+            ? encoded(latest.entries.slice(this.#cursor - latest.from))
             : this.#store.read(this.#cursor, size)
     }
+}
+
+/** One at a time: a subscriber that reads slowly must not keep a copy of the whole commit. */
+function* encoded(entries: readonly Entry[]): Generator<Uint8Array, void> {
+    for (const entry of entries) yield encodeEntry(entry)
 }

@@ -214,3 +214,21 @@ describe("a process that is killed while it appends", () => {
         }
     })
 })
+
+test("entries of every size are read in order, however the pages fall", async () => {
+    const store = await openSqliteStore(path, { create: true })
+    const sizes = [1, 65_535, 65_536, 2, 65_535, 1, ...Array.from({ length: 600 }, (_, at) => at)]
+    const entries = sizes.map((size, at) => new Uint8Array(Math.max(1, size)).fill(at))
+    await store.append(empty, entries, "one")
+    for (const [from, to] of [
+        [0, 606],
+        [1, 3],
+        [5, 5],
+        [2, 605],
+    ] as const) {
+        const read = []
+        for await (const entry of store.read(from, to)) read.push(entry)
+        expect(read).toStrictEqual(entries.slice(from, to))
+    }
+    await store.close()
+})

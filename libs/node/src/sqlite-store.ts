@@ -4,11 +4,20 @@ import { connectionSettings } from "./schema.ts"
 import type { SqliteConnection, SqlValue } from "./sqlite-connection.ts"
 import { connectToLedger, createLedgerFile } from "./sqlite-ledger-file.ts"
 
-/**
- * Rows per statement. The package pays about 0.1 ms for each call, whatever it does; 256 rows make that
- * negligible, and bound a page of the largest entries to 16 MB.
- */
+/** Rows per statement. The package pays about 0.1 ms for each call, whatever it does; 256 make that negligible. */
 const rowsPerCall = 256
+
+/** A page ends with the entry that crosses this: a reader may hold it for as long as it likes. */
+const bytesPerCall = 64 * 1024
+
+/** LENGTH reads the header of a row, and not the entry. */
+const pageQuery = `
+    SELECT idx, entry FROM entries WHERE idx >= ?1 AND idx <= (
+        SELECT MAX(idx) FROM (
+            SELECT idx, SUM(LENGTH(entry)) OVER (ORDER BY idx) - LENGTH(entry) AS before
+            FROM entries WHERE idx >= ?1 AND idx < ?2
+        ) WHERE before < ${bytesPerCall}
+    ) ORDER BY idx`
 
 /**
  * Opens the ledger in the file, or makes an empty one with `create`.
@@ -58,15 +67,12 @@ class SqliteStore implements LedgerStore {
         }
         for (let index = from; index < to;) {
             const end = Math.min(to, index + rowsPerCall)
-            const rows = await this.#reader.all<{ entry: Buffer }>(
-                "SELECT entry FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx",
-                [index, end],
-            )
-            if (rows.length !== end - index) {
+            const rows = await this.#reader.all<{ idx: number; entry: Buffer }>(pageQuery, [index, end])
+            if (rows.length === 0 || rows.at(-1)?.idx !== index + rows.length - 1) {
                 throw new Error(`the ledger file has lost entries between ${index} and ${end}`)
             }
             for (const { entry } of rows) yield new Uint8Array(entry)
-            index = end
+            index += rows.length
         }
     }
 

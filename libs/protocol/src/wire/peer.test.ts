@@ -295,46 +295,89 @@ describe("a handler that needs its peer's help", () => {
 })
 
 describe("many requests at once", () => {
-    test("run together up to the limit; those above it are refused as busy", async () => {
+    /** A handler that ends when the test says so, and the most of it that ran at once. */
+    function slow() {
         const work = gate()
-        let running = 0
-        let most = 0
-        const { dialler } = two(
-            {},
-            {
-                handlers: {
-                    ReqTicket: async () => {
-                        most = Math.max(most, ++running)
-                        await work.opened
-                        running -= 1
-                        return ticket
-                    },
-                },
-            },
-        )
+        const seen = { running: 0, most: 0 }
+        const ReqTicket = async () => {
+            seen.most = Math.max(seen.most, ++seen.running)
+            await work.opened
+            seen.running -= 1
+            return ticket
+        }
+        return { work, seen, handlers: { ReqTicket } }
+    }
+
+    test("run together up to the limit; those above it wait unread at the listener", async () => {
+        const { work, seen, handlers } = slow()
+        const { dialler } = two({}, { handlers })
         const asked = Array.from({ length: 10 }, () => dialler.peer.request("ReqTicket", {}))
+        await settle()
+        expect(seen.running).toBe(limits.concurrentRequests)
+        work.open()
+        expect(await Promise.all(asked)).toStrictEqual(Array.from({ length: 10 }, () => ticket))
+        expect(seen.most).toBe(limits.concurrentRequests)
+    })
+
+    test("above the limit are refused as busy by the dialler", async () => {
+        const { work, seen, handlers } = slow()
+        const { listener } = two({ handlers }, {})
+        const asked = Array.from({ length: 10 }, () => listener.peer.request("ReqTicket", {}))
         const outcomes = Promise.allSettled(asked)
         await settle()
         work.open()
         const refused = (await outcomes).flatMap((o) =>
             o.status === "rejected" ? [o.reason as unknown] : [],
         )
-        expect(most).toBe(limits.concurrentRequests)
+        expect(seen.most).toBe(limits.concurrentRequests)
         expect(refused).toHaveLength(10 - limits.concurrentRequests)
         for (const error of refused) expect(error).toMatchObject({ code: "busy", action: "wait" })
-        expect(await dialler.peer.request("ReqTicket", {})).toStrictEqual(ticket)
+        expect(await listener.peer.request("ReqTicket", {})).toStrictEqual(ticket)
+    })
+
+    test("whose answers nobody takes are not answered further", async () => {
+        const clock = new ManualClock()
+        const [raw, right] = channelPair({ capacity: 1 })
+        let handled = 0
+        open(right, clock, { handlers: { ReqTicket: () => Promise.resolve((handled++, ticket)) } })
+        for (let id = 1; id <= 199; id += 2) {
+            void raw.send(encodeFrame({ type: "ReqTicket", id, chain, body: {} })).catch(() => undefined)
+        }
+        await settle()
+        // One answer is in the channel, the others wait for room in it.
+        expect(handled).toBe(limits.concurrentRequests + 1)
+    })
+
+    test("do not keep the answer from the listener that came before them", async () => {
+        const { work, handlers } = slow()
+        const { listener, dialler } = two(
+            { handlers: { ReqDecryption: () => Promise.resolve(share) } },
+            { handlers },
+        )
+        const asked = Array.from({ length: 9 }, () => dialler.peer.request("ReqTicket", {}))
+        const answer = listener.peer.request("ReqDecryption", decryption)
+        await settle()
+        work.open()
+        expect(await answer).toStrictEqual(share)
+        await Promise.all(asked)
     })
 
     test("do not keep two sides, both at their limit, from each other's answers", async () => {
-        // Each handler asks the other side, as a key holder does that needs entries before it can decrypt.
-        const handlers: Handlers = {
-            ReqEntries: async ({ from }, peer) => {
-                const { k } = await peer.request("ReqThreshold", {})
-                return { from: from + k, entries: [] }
-            },
-            ReqThreshold: () => Promise.resolve(threshold),
+        // The dialler's asks the other side, as a key holder does that needs entries before it can decrypt.
+        const ReqEntries: Handlers["ReqEntries"] = async ({ from }, peer) => {
+            const { k } = await peer.request("ReqThreshold", {})
+            return { from: from + k, entries: [] }
         }
-        const { dialler, listener } = two({ handlers }, { handlers }, { capacity: 1 })
+        const { dialler, listener } = two(
+            { handlers: { ReqEntries } },
+            {
+                handlers: {
+                    ReqEntries: ({ from }) => Promise.resolve({ from: from + threshold.k, entries: [] }),
+                    ReqThreshold: () => Promise.resolve(threshold),
+                },
+            },
+            { capacity: 1 },
+        )
         const sides = [dialler, listener]
         const asked = sides.flatMap(({ peer }) =>
             Array.from({ length: 8 }, () => peer.request("ReqEntries", { from: 0, limit: 1 })),
@@ -354,10 +397,11 @@ describe("many requests at once", () => {
         const clock = new ManualClock()
         const [raw, right] = channelPair({ capacity: 1 })
         const { peer } = open(right, clock, {
+            side: "dialler",
             handlers: { ReqTicket: () => never.opened.then(() => ticket) },
         })
         const flood = (async () => {
-            for (let id = 1; ; id += 2)
+            for (let id = 2; ; id += 2)
                 await raw.send(encodeFrame({ type: "ReqTicket", id, chain, body: {} }))
         })()
         await expect(flood).rejects.toThrow("the channel is closed")

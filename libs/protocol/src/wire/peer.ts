@@ -28,6 +28,7 @@ export type Notice = Extract<Frame, { type: NoticeType | "RespError" }>
 
 export type PeerOptions = {
     readonly channel: Channel
+    /** Handlers of the listener must not wait for an answer of this same peer, which it may have left unread. */
     readonly side: Side
     readonly chain: Uint8Array
     readonly handlers: Handlers
@@ -87,6 +88,8 @@ class Connection implements Peer {
     /** The ids of requests whose handlers run, or whose answers the transport has not taken yet. */
     readonly #running = new Set<number>()
     #refusing = 0
+    /** Wakes the listener that waits for one of them to end. */
+    #roomMade: () => void = () => undefined
     #failures: Bucket
     #closing = false
 
@@ -155,24 +158,33 @@ class Connection implements Peer {
             return
         }
         if (!equalBytes(frame.chain, chain)) this.#otherChain(frame)
-        else if (isRequest(frame)) this.#takeRequest(frame)
+        else if (isRequest(frame)) await this.#takeRequest(frame)
         else if (isNotice(frame) && !this.#questions.isOurs(frame.id)) await this.#takeNotice(frame)
         else if (isAnswer(frame)) this.#takeAnswer(frame)
         else this.#malformed(new DecodeError("frame.id", "expected the sender's own request", frame.id))
     }
 
-    #takeRequest(frame: Request): void {
+    async #takeRequest(frame: Request): Promise<void> {
         if (this.#questions.isOurs(frame.id) || this.#running.has(frame.id)) {
             this.#malformed(
                 new DecodeError("frame.id", "expected an unused id of the sender's own", frame.id),
             )
-        } else if (this.#running.size >= this.#options.limits.concurrentRequests) {
-            // Not left unread: if both sides did that, neither would come to the answers that it waits for.
-            this.#turnDown(frame, new Refusal("busy"))
-        } else {
-            this.#running.add(frame.id)
-            void this.#answer(frame)
+            return
         }
+        if (this.#isFull() && this.#options.side === "dialler") {
+            this.#turnDown(frame, new Refusal("busy"))
+            return
+        }
+        // The listener leaves the rest unread: whoever asks faster than it takes answers fills its own buffers, not
+        // the listener's. Only one side may do so. If both did, neither would come to the answers that it waits for.
+        while (this.#isFull()) await new Promise<void>((resolve) => (this.#roomMade = resolve))
+        if (this.#closing) return
+        this.#running.add(frame.id)
+        void this.#answer(frame)
+    }
+
+    #isFull(): boolean {
+        return this.#running.size >= this.#options.limits.concurrentRequests
     }
 
     async #answer(frame: Request): Promise<void> {
@@ -191,6 +203,7 @@ class Connection implements Peer {
             } else this.#fault(error)
         } finally {
             this.#running.delete(id)
+            this.#roomMade()
         }
     }
 
