@@ -73,7 +73,10 @@ export class Decryptions {
                 return
             } catch (error) {
                 this.#options.onUnanswered(nameOf(identity), round, error)
-                if (error instanceof Refusal) return await peer.refuse(id, error).catch(() => undefined)
+                if (error instanceof Refusal) {
+                    await peer.refuse(id, error).catch(() => undefined)
+                    if (error.disposition !== "wait") return
+                }
                 await this.#options.clock.until(this.#options.clock.now() + Math.min(pauseMs, longestPauseMs))
             }
         }

@@ -1,0 +1,82 @@
+import type { ChainState, SealedRound } from "@tallylight/protocol/ledger/state.js"
+import { ManualClock, settle } from "@tallylight/protocol/ports/manual-clock.js"
+import type { Message } from "@tallylight/protocol/wire/messages.js"
+import type { Peer } from "@tallylight/protocol/wire/peer.js"
+import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import type { RefusalCode } from "@tallylight/protocol/wire/refusal.js"
+import { expect, test } from "vitest"
+import { samples } from "../../../test/samples/messages.ts"
+import { Decryptions } from "./decryptions.ts"
+
+const identity = (fill: number): Uint8Array => new Uint8Array(32).fill(fill)
+const [{ receipt }] = samples.Receipt
+const [share] = samples.RespDecryption
+
+/** As much of a sealed round as the question for a share is made of. */
+function sealed(members: readonly Uint8Array[]): SealedRound {
+    const tally = { C: identity(1), D: identity(2) }
+    const request = { requester: { members } }
+    return {
+        phase: "sealed",
+        round: 1,
+        ticket: identity(3),
+        tally,
+        tallyIndex: 9,
+        shares: [],
+        request,
+    } as never
+}
+
+/** A server whose acceptance answers with `outcomes`, one after the other. */
+function asking(round: SealedRound, outcomes: (RefusalCode | "accepted")[]) {
+    const clock = new ManualClock()
+    const state = { current: round, withheld: new Map() } as unknown as ChainState
+    const accept = () => {
+        const outcome = outcomes.shift()
+        if (outcome === "accepted") return Promise.resolve(receipt)
+        return Promise.reject(new Refusal(outcome ?? "shutting-down"))
+    }
+    const decryptions = new Decryptions({
+        ...{
+            state: () => state,
+            clock,
+            pauseMs: 1000,
+            checkpointOf: () => "",
+            onUnanswered: () => undefined,
+        },
+        acceptance: { accept } as never,
+    })
+    return { clock, decryptions }
+}
+
+/** A connection that gives a share whenever it is asked, and notes what it is told. */
+function holder(own: Uint8Array): { readonly peer: Peer; readonly heard: string[] } {
+    const heard: string[] = []
+    const answer: Message<"RespDecryption"> = { ...share, identity: own }
+    const peer = {
+        ask: () => (heard.push("asked"), { id: 2, response: Promise.resolve(answer) }),
+        acknowledge: () => Promise.resolve(void heard.push("receipt")),
+        refuse: (_: number, { code }: Refusal) => Promise.resolve(void heard.push(code)),
+    }
+    return { peer: peer as never, heard }
+}
+
+test("a member whose share the server was too busy for is asked again, without anything being logged", async () => {
+    const own = identity(7)
+    const { clock, decryptions } = asking(sealed([own]), ["busy", "shutting-down", "accepted"])
+    const { peer, heard } = holder(own)
+    decryptions.join(peer, own)
+    await settle()
+    expect(heard).toEqual(["asked", "busy"])
+    await clock.advance(3000)
+    expect(heard).toEqual(["asked", "busy", "asked", "shutting-down", "asked", "receipt"])
+})
+
+test("a member whose share was wrong is not asked for it again by itself", async () => {
+    const own = identity(7)
+    const { clock, decryptions } = asking(sealed([own]), ["bad-signature", "accepted"])
+    const { peer, heard } = holder(own)
+    decryptions.join(peer, own)
+    await clock.advance(60_000)
+    expect(heard).toEqual(["asked", "bad-signature"])
+})
