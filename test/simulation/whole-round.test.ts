@@ -320,6 +320,21 @@ describe("an answer", () => {
         expect(network.state.range.size).toBe(size + 1)
     })
 
+    test("gets its receipt again while a later round is open", async () => {
+        const network = await registered({ seed: "late twin", parties: 2, demand: { rounds: 2 } })
+        network.parties[1]!.kill()
+        await network.start(network.observer, network.parties[0]!, network.requester)
+        await network.until("the second round", () => network.state.current?.round === 2)
+        const [first] = network.sent.flatMap(({ frame }) =>
+            frame.type === "ReqContribution" && frame.body.round === 1 ? [frame.body] : [],
+        )
+        expect(open(network).round).toBe(2)
+        const { receipt } = await network.ask("ReqContribution", first!)
+        expect(network.receipts).toContainEqual(receipt)
+        const other = network.ask("ReqContribution", { ...first!, statement: new Uint8Array(1) })
+        await expect(other).rejects.toMatchObject({ code: "wrong-ticket" })
+    })
+
     test("is refused where the party has given another one", async () => {
         const network = await registered({ seed: "another", parties: 2 })
         network.parties[1]!.kill()

@@ -61,7 +61,7 @@ export class Acceptance {
     async accept(build: (time: UnixMs) => Entry, sender: object): Promise<Receipt> {
         const { writer, clock } = this.#options
         const entry = build(Math.max(clock.now(), writer.state.time))
-        const known = this.#known(entry)
+        const known = this.receiptOf(entry)
         if (known !== undefined) return known
         apply(writer.state, entry)
         await this.#verify(entry, sender)
@@ -71,13 +71,14 @@ export class Acceptance {
             return this.#receipt(appended)
         } catch (error) {
             // Its twin, sent at the same time, may have been logged first.
-            const twin = error instanceof Refusal ? this.#known(entry) : undefined
+            const twin = error instanceof Refusal ? this.receiptOf(entry) : undefined
             if (twin === undefined) throw error
             return twin
         }
     }
 
-    #known(entry: Entry): Receipt | undefined {
+    /** Of an identical entry, whatever its time, that is logged and remembered. */
+    receiptOf(entry: Entry): Receipt | undefined {
         const appended = this.#receipts.get(digest(entry))
         return appended && this.#receipt(appended)
     }

@@ -118,9 +118,15 @@ export class Conversation {
         return { receipt }
     }
 
-    /** The message names its ticket, so that an answer meant for another round says so instead of failing a proof. */
+    /**
+     * The message names its ticket, so that an answer meant for another round says so instead of failing a proof. One
+     * that is logged already keeps its receipt, whichever round is open by now.
+     */
     async #answer(ticket: Uint8Array, build: (time: UnixMs) => Entry) {
-        const { current } = this.#chain.state
+        const { acceptance, state } = this.#chain
+        const receipt = acceptance.receiptOf(build(state.time))
+        if (receipt !== undefined) return { receipt }
+        const { current } = state
         if (current?.phase === "open") require(equalBytes(ticket, current.ticket), "wrong-ticket")
         return this.#logged(build)
     }
