@@ -80,3 +80,41 @@ test("a member whose share was wrong is not asked for it again by itself", async
     await clock.advance(60_000)
     expect(heard).toEqual(["asked", "bad-signature"])
 })
+
+test("a commit costs nothing for those who belong to no committee", async () => {
+    let reads = 0
+    const own = identity(7)
+    const round = sealed([own, identity(8)])
+    const shares: SealedRound["shares"] = []
+    Object.defineProperty(round, "shares", { get: () => (reads++, shares) })
+    const { decryptions } = asking(round, ["bad-signature", "accepted"])
+    for (let at = 0; at < 1000; at++) {
+        const stranger = new Uint8Array(32)
+            .fill(9)
+            .fill(at & 255, 0, 1)
+            .fill(at >> 8, 1, 2)
+        decryptions.join(holder(stranger).peer, stranger)
+    }
+    const { peer, heard } = holder(own)
+    decryptions.join(peer, own)
+    await settle()
+    reads = 0
+    decryptions.update()
+    await settle()
+    expect(heard).toEqual(["asked", "bad-signature", "asked", "receipt"])
+    expect(reads).toBeLessThan(5)
+})
+
+test("a connection that leaves, or says it is another, is not asked in its former name", async () => {
+    const [own, other] = [identity(7), identity(8)]
+    const { clock, decryptions } = asking(sealed([own, other]), ["busy", "accepted", "accepted"])
+    const { peer, heard } = holder(own)
+    decryptions.join(peer, own)
+    await settle()
+    decryptions.join(peer, identity(9))
+    await clock.advance(60_000)
+    decryptions.leave(peer)
+    decryptions.update()
+    await clock.advance(60_000)
+    expect(heard).toEqual(["asked", "busy"])
+})

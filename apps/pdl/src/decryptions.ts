@@ -5,7 +5,6 @@ import { nameOf } from "@tallylight/protocol/ledger/state.js"
 import type { ChainState, SealedRound } from "@tallylight/protocol/ledger/state.js"
 import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
 import { tallies } from "@tallylight/protocol/round/schedule.js"
-import { memberIndex } from "@tallylight/protocol/round/share.js"
 import type { Message, Receipt } from "@tallylight/protocol/wire/messages.js"
 import type { Peer } from "@tallylight/protocol/wire/peer.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
@@ -24,47 +23,79 @@ type Options = {
 
 const longestPauseMs = 60_000
 
+/** An authenticated connection, with the rounds it is being asked about. */
+type Holder = {
+    readonly peer: Peer
+    readonly identity: Uint8Array
+    readonly name: string
+    readonly asked: Set<number>
+}
+
 export class Decryptions {
     readonly #options: Options
-    /** Authenticated connections, each with the rounds it is being asked about. */
-    readonly #holders = new Map<Peer, { readonly identity: Uint8Array; readonly asked: Set<number> }>()
+    readonly #holders = new Map<Peer, Holder>()
+    /**
+     * The same by name: anybody may say that it is a requester, and nobody shall pay for a crowd of those at each
+     * commit. Strangers are kept as well, since a requester says hello before it registers.
+     */
+    readonly #byName = new Map<string, Set<Holder>>()
 
     constructor(options: Options) {
         this.#options = options
     }
 
     join(peer: Peer, identity: Uint8Array): void {
-        const known = this.#holders.get(peer)?.identity
-        if (known === undefined || !equalBytes(known, identity))
-            this.#holders.set(peer, { identity, asked: new Set() })
-        this.update()
+        const name = nameOf(identity)
+        if (this.#holders.get(peer)?.name !== name) {
+            this.leave(peer)
+            this.#add({ peer, identity, name, asked: new Set() })
+        }
+        const holder = this.#holders.get(peer)
+        if (holder === undefined) return
+        for (const sealed of tallies(this.#options.state())) {
+            if (isMissing(sealed, name)) this.#start(holder, sealed)
+        }
+    }
+
+    #add(holder: Holder): void {
+        this.#holders.set(holder.peer, holder)
+        const others = this.#byName.get(holder.name) ?? new Set()
+        this.#byName.set(holder.name, others.add(holder))
     }
 
     leave(peer: Peer): void {
+        const holder = this.#holders.get(peer)
+        if (holder === undefined) return
         this.#holders.delete(peer)
+        const others = this.#byName.get(holder.name)
+        others?.delete(holder)
+        if (others?.size === 0) this.#byName.delete(holder.name)
     }
 
-    /** After every commit, and whenever a member appears. */
+    /** After every commit. */
     update(): void {
         for (const sealed of tallies(this.#options.state())) {
-            for (const [peer, { identity, asked }] of this.#holders) {
-                if (asked.has(sealed.round) || !this.#isMissing(sealed, identity)) continue
-                asked.add(sealed.round)
-                void this.#ask(peer, identity, sealed).finally(() => asked.delete(sealed.round))
+            for (const name of numbersOf(sealed).keys()) {
+                const holders = this.#byName.get(name)
+                if (holders === undefined || !isMissing(sealed, name)) continue
+                for (const holder of holders) this.#start(holder, sealed)
             }
         }
     }
 
-    #isMissing(sealed: SealedRound, identity: Uint8Array): boolean {
-        const member = memberIndex(sealed, identity)
-        return member !== undefined && !sealed.shares.some(({ share }) => share.member === member)
+    #start(holder: Holder, sealed: SealedRound): void {
+        const { round } = sealed
+        if (holder.asked.has(round)) return
+        holder.asked.add(round)
+        void this.#ask(holder, sealed).finally(() => holder.asked.delete(round))
     }
 
-    async #ask(peer: Peer, identity: Uint8Array, sealed: SealedRound): Promise<void> {
+    async #ask(holder: Holder, sealed: SealedRound): Promise<void> {
+        const { peer, identity, name } = holder
         const { round, ticket, tally, tallyIndex } = sealed
         const checkpoint = this.#options.checkpointOf(sealed)
         const body = { round, ticket, C: tally.C, D: tally.D, index: tallyIndex, checkpoint }
-        for (let pauseMs = this.#options.pauseMs; this.#stillWants(peer, identity, round); pauseMs *= 2) {
+        for (let pauseMs = this.#options.pauseMs; this.#stillWants(holder, round); pauseMs *= 2) {
             const { id, response } = peer.ask("ReqDecryption", body)
             try {
                 const answer = await response
@@ -72,7 +103,7 @@ export class Decryptions {
                 await peer.acknowledge(id, await this.#accept(round, answer))
                 return
             } catch (error) {
-                this.#options.onUnanswered(nameOf(identity), round, error)
+                this.#options.onUnanswered(name, round, error)
                 if (error instanceof Refusal) {
                     await peer.refuse(id, error).catch(() => undefined)
                     if (error.disposition !== "wait") return
@@ -82,9 +113,10 @@ export class Decryptions {
         }
     }
 
-    #stillWants(peer: Peer, identity: Uint8Array, round: number): boolean {
+    #stillWants(holder: Holder, round: number): boolean {
         const waiting = tallies(this.#options.state()).find((sealed) => sealed.round === round)
-        return this.#holders.has(peer) && waiting !== undefined && this.#isMissing(waiting, identity)
+        const isHere = this.#holders.get(holder.peer) === holder
+        return isHere && waiting !== undefined && isMissing(waiting, holder.name)
     }
 
     /** A share that its member signed is logged even where its proof is wrong: it convicts. */
@@ -103,4 +135,23 @@ export class Decryptions {
             return await this.#options.acceptance.accept(entry(false), this)
         }
     }
+}
+
+type Members = SealedRound["request"]["requester"]
+
+const numbers = new WeakMap<Members, ReadonlyMap<string, number>>()
+
+/** The members' numbers by name; kept, since one committee is looked up at every commit. */
+function numbersOf({ request: { requester } }: SealedRound): ReadonlyMap<string, number> {
+    let known = numbers.get(requester)
+    if (known === undefined) {
+        known = new Map(requester.members.map((member, at) => [nameOf(member), at + 1]))
+        numbers.set(requester, known)
+    }
+    return known
+}
+
+function isMissing(sealed: SealedRound, name: string): boolean {
+    const member = numbersOf(sealed).get(name)
+    return member !== undefined && !sealed.shares.some(({ share }) => share.member === member)
 }
