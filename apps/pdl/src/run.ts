@@ -42,6 +42,7 @@ export async function runPdl(
                 log.warn({ member, round, err: error }, "share not given"),
             onFault: (error) => broken.abort(error),
         })
+        warnOfClock(log, chain.state.time - systemClock.now())
         const hex = toHex(chain.chain)
         const unready = (): string[] => (end.aborted ? ["stopping"] : [])
         const onFailure = (error: unknown): void => log.error({ err: error }, "request failed")
@@ -54,6 +55,12 @@ export async function runPdl(
         await store.close()
     }
     if (broken.signal.aborted) throw broken.signal.reason as Error
+}
+
+/** Ledger time never goes back: until this machine's clock is there, windows last longer than they should. */
+function warnOfClock(log: Logger, aheadMs: number): void {
+    if (aheadMs > 5000)
+        log.warn({ aheadMs }, "the ledger's last entry is dated after now: is this machine's clock right?")
 }
 
 /** One line for each step of a round; contributions and the like only for those who debug. */
