@@ -1,7 +1,9 @@
 import { toHex } from "@tallylight/crypto/bytes.js"
 import { expect, test } from "vitest"
+import { apply } from "../ledger/apply.ts"
 import { SampleLedger } from "../sample/sample-ledger.ts"
 import { makeRequest } from "./request.ts"
+import { dueEntry, wakeAt } from "./schedule.ts"
 
 const nobody = toHex(new Uint8Array(64))
 
@@ -128,4 +130,19 @@ test("rounds in between do not thin out the roster of a request", () => {
     ledger.due()
     expect(ledger.entries.at(-1)).toMatchObject({ kind: "ticket", n: 3 })
     for (const party of honest) ledger.log(ledger.answer(party))
+})
+
+test("a request that is not due gets no ticket, neither from the server nor in a ledger", () => {
+    const ledger = start()
+    const due = ledger.time + 60_000
+    requestFor(ledger, due)
+    const { state } = ledger
+    const { vrfSeed } = ledger.keys
+    expect(dueEntry(state, vrfSeed, due - 1)).toBeUndefined()
+    expect(wakeAt(state)).toBe(due)
+    const ticket = dueEntry(state, vrfSeed, due)
+    if (ticket?.kind !== "ticket") throw new Error("the ticket was due")
+    expect(() => apply(state, ticket)).not.toThrow()
+    const early = { ...ticket, time: due - 1, closesAt: ticket.closesAt - 1 }
+    expect(() => apply(state, early)).toThrow(expect.objectContaining({ code: "out-of-turn" }))
 })
