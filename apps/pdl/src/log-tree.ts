@@ -13,7 +13,7 @@ import { require } from "@tallylight/protocol/wire/refusal.js"
 const tileHeight = 8
 const tileWidth = 2 ** tileHeight
 
-const dummy = new Uint8Array(32)
+const unread = new Uint8Array(32)
 
 export class LogTree {
     readonly #store: LedgerStore
@@ -89,10 +89,10 @@ export class LogTree {
         const wanted: (readonly [number, number])[] = []
         make((level, index) => {
             wanted.push([level, index])
-            return dummy
+            return unread
         })
         for (const [level, index] of wanted) hashes.set(`${level}/${index}`, await this.#hash(level, index))
-        return [...make((level, index) => hashes.get(`${level}/${index}`) ?? dummy)]
+        return [...make((level, index) => hashes.get(`${level}/${index}`) ?? unread)]
     }
 
     /** The hash of the complete subtree of 2^level entries with that index. */

@@ -1,13 +1,10 @@
 /** What parties and requesters have in common: a chain that they stick to, and a ledger that they follow. */
 import { toHex } from "@tallylight/crypto/bytes.js"
-import type { Signer } from "@tallylight/protocol/chain/signer.js"
-import type { Role } from "@tallylight/protocol/chain/hello.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import { MemoryNotebook } from "@tallylight/protocol/ports/notebook.js"
 import { Replica, type Step } from "@tallylight/protocol/session/replica.js"
 import { ReceiptBook, type BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import type { Session, SessionOptions } from "@tallylight/protocol/session/session.js"
-import type { Handlers } from "@tallylight/protocol/wire/peer.js"
 
 import { retry } from "./backoff.ts"
 import type { DataDir } from "./data-dir.ts"
@@ -32,14 +29,10 @@ export type FollowerOptions = {
     readonly onEntry?: (index: number, size: number) => void
 }
 
-export type FollowerEvents = {
-    readonly role: Role
-    readonly signer?: Signer
-    readonly handlers?: Handlers
-    readonly onSession: (session: Session) => void
-    readonly onSteps: (steps: readonly Step[], session: Session) => void
-    readonly onVerdict?: SessionOptions["onVerdict"]
-}
+export type FollowerEvents = Pick<
+    SessionOptions,
+    "role" | "signer" | "handlers" | "onSteps" | "onVerdict"
+> & { readonly onSession: (session: Session) => void }
 
 /** Beyond this, deadlines that people read off their own clock are wrong enough to be told. */
 const tolerableSkewMs = 5000

@@ -1,10 +1,5 @@
 /** A follower that stays connected to its ledger server, through restarts and outages of either side. */
-import type { Signer } from "@tallylight/protocol/chain/signer.js"
-import type { Role } from "@tallylight/protocol/chain/hello.js"
-import type { Clock, Random } from "@tallylight/protocol/ports/clock.js"
-import type { Replica, Step } from "@tallylight/protocol/session/replica.js"
 import { openSession, type Session, type SessionOptions } from "@tallylight/protocol/session/session.js"
-import type { Handlers } from "@tallylight/protocol/wire/peer.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import { PeerRefused } from "@tallylight/protocol/wire/resp-error.js"
 
@@ -13,21 +8,13 @@ import type { ChainAddress } from "./find-chain.ts"
 import { UserError } from "./user-error.ts"
 import { connectWebSocket } from "./ws-connect.ts"
 
-export type LinkOptions = {
+/** Those of each session, but for what is found anew for each. */
+export type LinkOptions = Omit<SessionOptions, "channel" | "chain" | "requestTimeoutMs" | "onOpen"> & {
     readonly address: ChainAddress
-    readonly role: Role
-    readonly signer?: Signer
-    readonly replica: Replica
-    readonly handlers?: Handlers
-    readonly clock: Clock
-    readonly random: Random
     readonly stop: AbortSignal
     readonly onSession: (session: Session) => void
-    readonly onSteps: (steps: readonly Step[], session: Session) => void
-    readonly onVerdict?: SessionOptions["onVerdict"]
     readonly onWait: (error: unknown, ms: number) => void
     readonly onGone: (reason: string) => void
-    readonly onFault: (error: unknown) => void
 }
 
 /** Events carry up to a quarter of a mebibyte of entries. */
