@@ -196,7 +196,6 @@ export function workedRound(): string {
     const plan: Part[] = [
         ["chain", chain],
         ["identity", committee.entry.identity],
-        ["sequence", uint64(committee.entry.sequence)],
         ["dealt", Uint8Array.of(0)],
         ["commitments", concatBytes(...committee.entry.commitments)],
         ["members", concatBytes(...committee.entry.members.map(({ identity }) => identity))],
@@ -231,6 +230,7 @@ export function workedRound(): string {
     page.signature(joined.identity, asMember, joined.signature)
     const asRequester = page.transcript("As requester:", "tallylight/v1/sign/requester-registration", [
         ...plan,
+        ["sequence", uint64(committee.entry.sequence)],
         ["A_1||s_1||sig_1", concatBytes(joined.A, joined.s, joined.signature)],
     ])
     page.signature(committee.entry.identity, asRequester, committee.entry.signature)

@@ -20,13 +20,13 @@ function committee(chain: Uint8Array, seed: number, size: number): Entry {
     const signers = Array.from({ length: size }, (_, at) => seedSigner(bytes(seed + at + 1)))
     const commitments = commitPolynomial(coefficients).map(encodePoint)
     const identities = signers.map(({ publicKey }) => publicKey)
-    const plan = { identity: signer.publicKey, sequence: 0, dealt: true, commitments, identities }
+    const plan = { identity: signer.publicKey, dealt: true, commitments, identities }
     const members = signers.map((signer, at) => {
         const index = at + 1
         const secret = evaluatePolynomial(coefficients, index)
         return joinCommittee(chain, plan, { index, signer, secret, random: bytes(seed) })
     })
-    const made = makeRequesterRegistration(chain, plan, signer, members)
+    const made = makeRequesterRegistration(chain, plan, 0, signer, members)
     return { ...made, kind: "requester-registration", time: 0 }
 }
 

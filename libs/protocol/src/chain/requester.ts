@@ -3,7 +3,8 @@
  *
  * The secret x is shared by a polynomial f of degree t - 1 with f(0) = x; A_j = f_j B are its Feldman
  * commitments, Y = A_0, and member i holds x_i = f(i) with Y_i = Σ i^j A_j = x_i B. A committee of one has
- * t = n = 1 and x_1 = x. Each member signs the whole, with a proof that it holds x_i.
+ * t = n = 1 and x_1 = x. Each member signs the whole, with a proof that it holds x_i. No member signs the sequence:
+ * who joined need not be asked again when nothing but that changes.
  */
 import { concatBytes, uint16, uint64 } from "@tallylight/crypto/bytes.js"
 import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
@@ -27,16 +28,15 @@ import type { Signer, Statement } from "./signer.ts"
 type Registration = Omit<EntryOf<"requester-registration">, "kind" | "time">
 
 /** What all members agree on before any of them signs. */
-export type CommitteePlan = Pick<Registration, "identity" | "sequence" | "dealt" | "commitments"> & {
+export type CommitteePlan = Pick<Registration, "identity" | "dealt" | "commitments"> & {
     readonly identities: readonly Uint8Array[]
 }
 
 function planParts(chain: Uint8Array, plan: CommitteePlan): Uint8Array[] {
-    const { identity, sequence, dealt, commitments, identities } = plan
+    const { identity, dealt, commitments, identities } = plan
     return [
         chain,
         identity,
-        uint64(sequence),
         Uint8Array.of(dealt ? 1 : 0),
         concatBytes(...commitments),
         concatBytes(...identities),
@@ -59,13 +59,19 @@ function memberStatement(
 function requesterStatement(
     chain: Uint8Array,
     plan: CommitteePlan,
+    sequence: number,
     members: readonly CommitteeMember[],
 ): Statement {
     const joined = members.map(({ A, s, signature }) => concatBytes(A, s, signature))
-    return [tags.signRequesterRegistration, ...planParts(chain, plan), concatBytes(...joined)]
+    return [
+        tags.signRequesterRegistration,
+        ...planParts(chain, plan),
+        uint64(sequence),
+        concatBytes(...joined),
+    ]
 }
 
-/** Member `index`'s part of the registration. `random` is 32 fresh bytes. */
+/** Member `index`'s part of every registration under this plan. `random` is 32 fresh bytes. */
 export function joinCommittee(
     chain: Uint8Array,
     plan: CommitteePlan,
@@ -90,11 +96,13 @@ export function joinCommittee(
 export function makeRequesterRegistration(
     chain: Uint8Array,
     plan: CommitteePlan,
+    sequence: number,
     signer: Signer,
     members: readonly CommitteeMember[],
 ): Registration {
     const { identities: _, ...rest } = plan
-    return { ...rest, members, signature: sign(signer, requesterStatement(chain, plan, members)) }
+    const signature = sign(signer, requesterStatement(chain, plan, sequence, members))
+    return { ...rest, sequence, members, signature }
 }
 
 /** The registration of a requester that opens its rounds alone. */
@@ -106,9 +114,9 @@ export function makeSoloRegistration(
 ): Registration {
     const identity = keys.signer.publicKey
     const commitments = [encodePoint(ristretto255.multiplyBase(keys.secret))]
-    const plan = { identity, sequence, dealt: false, commitments, identities: [identity] }
+    const plan = { identity, dealt: false, commitments, identities: [identity] }
     const member = joinCommittee(chain, plan, { index: 1, ...keys, random })
-    return makeRequesterRegistration(chain, plan, keys.signer, [member])
+    return makeRequesterRegistration(chain, plan, sequence, keys.signer, [member])
 }
 
 export function applyRequesterRegistration(
@@ -155,7 +163,8 @@ export function* verifyRequesterRegistration(
         require(isEd25519PublicKey(identity), "bad-key")
         yield
     }
-    verifySignature(entry.identity, requesterStatement(state.chain, plan, members), entry.signature)
+    const whole = requesterStatement(state.chain, plan, entry.sequence, members)
+    verifySignature(entry.identity, whole, entry.signature)
     const commitments: Point[] = []
     for (const commitment of entry.commitments) {
         yield

@@ -39,7 +39,6 @@ function committee(
     const { signer, members, polynomial } = sample.keys.committee
     const plan = edit({
         identity: signer.publicKey,
-        sequence: 1,
         dealt: true,
         commitments: commitPolynomial(polynomial).map(encodePoint),
         identities: members.map((member) => member.signer.publicKey),
@@ -47,7 +46,7 @@ function committee(
     const joined = members.map((own) =>
         joinCommittee(sample.state.chain, plan, { ...own, random: new Uint8Array(32) }),
     )
-    const registration = makeRequesterRegistration(sample.state.chain, plan, signer, joined)
+    const registration = makeRequesterRegistration(sample.state.chain, plan, 1, signer, joined)
     return { ...registration, kind: "requester-registration", time: 0 }
 }
 

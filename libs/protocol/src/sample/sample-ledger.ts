@@ -114,13 +114,12 @@ export class SampleLedger {
         }
         const plan = {
             identity: signer.publicKey,
-            sequence,
             dealt: true,
             commitments: commitPolynomial(polynomial).map(encodePoint),
             identities: members.map((member) => member.signer.publicKey),
         }
         const joined = members.map((own) => joinCommittee(chain, plan, { ...own, random: this.random(32) }))
-        const registration = makeRequesterRegistration(chain, plan, signer, joined)
+        const registration = makeRequesterRegistration(chain, plan, sequence, signer, joined)
         this.log({ ...registration, kind: "requester-registration", time: this.now() })
     }
 
