@@ -7,8 +7,10 @@ import { toJson } from "@tallylight/protocol/ledger/json.js"
 import type { Json } from "@tallylight/protocol/ledger/json.js"
 import { Refusal, require } from "@tallylight/protocol/wire/refusal.js"
 import type { FastifyInstance, FastifyReply } from "fastify"
-import { z } from "zod"
+import type { z } from "zod"
 import type { Chain } from "./chain.ts"
+import { page, roundNumber } from "./http-schema.ts"
+import { openApiDocument } from "./openapi.ts"
 import type { RoundPlace } from "./round-index.ts"
 
 export type ReadSide = {
@@ -24,12 +26,6 @@ const forever = "public, max-age=31536000, immutable"
 
 /** A page of entries ends with the one that crosses this. */
 const pageBytes = 1024 * 1024
-
-const decimal = z.stringFormat("a number", /^(0|[1-9][0-9]{0,15})$/).transform(Number)
-const page = z.strictObject({
-    from: decimal.default(0),
-    limit: decimal.pipe(z.int().min(1).max(1000)).default(100),
-})
 
 export function addReadSide(server: FastifyInstance, { chains, unready, onFailure }: ReadSide): void {
     const chainOf = (id: string): Chain => {
@@ -51,6 +47,9 @@ export function addReadSide(server: FastifyInstance, { chains, unready, onFailur
         return reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons })
     })
 
+    const document = openApiDocument()
+    server.get("/openapi.json", () => document)
+
     server.get("/v1/chains", () => ({ chains: [...chains].map(([id, chain]) => summary(id, chain)) }))
     server.get<{ Params: { id: string } }>("/v1/chains/:id", ({ params }) => {
         const chain = chainOf(params.id)
@@ -65,7 +64,9 @@ export function addReadSide(server: FastifyInstance, { chains, unready, onFailur
         const chain = chainOf(params.id)
         const { round } = params
         const place =
-            round === "latest" ? chain.rounds.latestBeacon : chain.rounds.get(parse(decimal, round, "round"))
+            round === "latest"
+                ? chain.rounds.latestBeacon
+                : chain.rounds.get(parse(roundNumber, round, "round"))
         if (place === undefined) throw new Refusal("no-such-entry", { rounds: chain.state.rounds })
         return roundJson(chain, params.id, place)
     })
@@ -88,13 +89,21 @@ export function addReadSide(server: FastifyInstance, { chains, unready, onFailur
             .header("cache-control", "no-cache")
             .send(chainOf(params.id).head.checkpoint),
     )
-    server.get<{ Params: { id: string; "*": string } }>("/v1/chains/:id/log/*", async ({ params }, reply) => {
-        const chain = chainOf(params.id)
-        const tile = parseTilePath(params["*"])
+    const answerTile = async (reply: FastifyReply, id: string, path: string): Promise<FastifyReply> => {
+        const chain = chainOf(id)
+        const tile = parseTilePath(`tile/${path}`)
         if (tile === undefined) throw new Refusal("no-such-entry")
         const bytes = await tileBytes(chain, tile)
         return reply.type("application/octet-stream").header("cache-control", forever).send(bytes)
-    })
+    }
+    server.get<{ Params: { id: string; "*": string } }>(
+        "/v1/chains/:id/log/tile/entries/*",
+        ({ params }, reply) => answerTile(reply, params.id, `entries/${params["*"]}`),
+    )
+    server.get<{ Params: { id: string; level: string; "*": string } }>(
+        "/v1/chains/:id/log/tile/:level/*",
+        ({ params }, reply) => answerTile(reply, params.id, `${params.level}/${params["*"]}`),
+    )
 }
 
 function summary(id: string, { state, head, connections }: Chain): Record<string, Json> {
@@ -160,7 +169,11 @@ function parse<T>(schema: z.ZodType<T>, input: unknown, path: string): T {
     })
 }
 
-function answerError(error: unknown, reply: FastifyReply, onFailure: ReadSide["onFailure"]): FastifyReply {
+export function answerError(
+    error: unknown,
+    reply: FastifyReply,
+    onFailure: ReadSide["onFailure"],
+): FastifyReply {
     if (error instanceof Refusal) {
         const status = error.code === "no-such-entry" || error.code === "wrong-chain" ? 404 : 400
         return reply.code(status).send({ code: error.code, detail: error.message, facts: error.facts })
@@ -169,5 +182,5 @@ function answerError(error: unknown, reply: FastifyReply, onFailure: ReadSide["o
     const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500
     if (status >= 500) onFailure(error)
     const detail = status < 500 && error instanceof Error ? error.message : "internal error"
-    return reply.code(status).send({ code: status < 500 ? "malformed" : "internal", detail })
+    return reply.code(status).send({ code: status < 500 ? "malformed" : "internal", detail, facts: {} })
 }

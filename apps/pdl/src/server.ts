@@ -10,7 +10,7 @@ import type { FastifyInstance } from "fastify"
 import { WebSocketServer } from "ws"
 import type { Chain } from "./chain.ts"
 import type { PdlConfig } from "./config.ts"
-import { addReadSide } from "./http.ts"
+import { addReadSide, answerError } from "./http.ts"
 import type { ReadSide } from "./http.ts"
 
 export type Server = { readonly url: string; readonly close: () => Promise<void> }
@@ -24,6 +24,8 @@ export async function serve(
         forceCloseConnections: true,
         bodyLimit: 1024,
         routerOptions: { maxParamLength: 256 },
+        // What is wrong before a route is found, such as an encoding, is answered like everything else.
+        frameworkErrors: (error, _, reply) => void answerError(error, reply, readSide.onFailure),
     })
     addReadSide(http, readSide)
     const sockets = new WebSocketServer({ noServer: true, ...webSocketOptions(limits) })

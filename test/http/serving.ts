@@ -1,0 +1,52 @@
+/** A ledger server in this process: the real one, behind real sockets, over a ledger in memory. */
+import { toHex } from "@tallylight/crypto/bytes.js"
+import { systemClock } from "@tallylight/node/system-clock.js"
+import { systemRandom } from "@tallylight/node/system-random.js"
+import { Chain } from "@tallylight/pdl/chain.js"
+import { pdlConfig } from "@tallylight/pdl/config.js"
+import { serve } from "@tallylight/pdl/server.js"
+import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
+import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
+import { seal } from "@tallylight/protocol/sample/mutant.js"
+import type { SampleLedger } from "@tallylight/protocol/sample/sample-ledger.js"
+import type { z } from "zod"
+
+export type Serving = {
+    readonly url: string
+    readonly id: string
+    readonly chain: Chain
+    /** From now on it says that it is stopping. */
+    readonly unready: string[]
+    readonly failures: unknown[]
+    readonly close: () => Promise<void>
+}
+
+/** Serves `sample` as a restart would. Rounds do not go on: nobody runs the chain's keeper. */
+export async function serveSample(
+    sample: SampleLedger,
+    settings: Omit<z.input<typeof pdlConfig>, "port"> = {},
+): Promise<Serving> {
+    const config = pdlConfig.parse({ ...settings, port: 0 })
+    const { limits } = config
+    const bytes = sample.entries.map(encodeEntry)
+    const store = new MemoryStore()
+    await store.append(await store.head(), bytes, seal(sample, bytes, sample.keys.ledgerSeed))
+    const failures: unknown[] = []
+    const chain = await Chain.open({
+        ...{ store, keys: sample.keys, clock: systemClock, random: systemRandom },
+        ...{ limits, requestTimeoutMs: limits.requestTimeoutMs, backlog: limits.backlog, pauseMs: 1000 },
+        breathe: () => new Promise((resolve) => setImmediate(resolve)),
+        onCommit: () => undefined,
+        onUnanswered: () => undefined,
+        onFault: (error) => failures.push(error),
+    })
+    const id = toHex(chain.chain)
+    const unready: string[] = []
+    const readSide = {
+        chains: new Map([[id, chain]]),
+        unready: () => unready,
+        onFailure: (error: unknown) => failures.push(error),
+    }
+    const { url, close } = await serve(config, readSide, systemClock)
+    return { url, id, chain, unready, failures, close }
+}
