@@ -1,0 +1,23 @@
+/** All attacks, against real servers: every honest twin passes, and every attack is stopped by what its entry names. */
+import { ciphertexts } from "./ciphertexts.ts"
+import type { Group, Listed } from "./attack.ts"
+
+export const groups: readonly Group[] = [ciphertexts]
+
+/** Rejects at the first attack that is not stopped, or not by what should stop it. */
+export async function runAttacks(onStopped: (attack: Listed) => void = () => undefined): Promise<Listed[]> {
+    const stopped: Listed[] = []
+    for (const { attacks, open } of groups) {
+        const { run, close } = await open()
+        try {
+            for (const attack of attacks) {
+                await run(attack.name)
+                stopped.push(attack)
+                onStopped(attack)
+            }
+        } finally {
+            await close()
+        }
+    }
+    return stopped
+}
