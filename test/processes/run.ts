@@ -27,18 +27,16 @@ export function launch(args: readonly string[], cwd?: string): Running {
     const child = spawn(process.execPath, args, { cwd, stdio: ["ignore", "pipe", "pipe"] })
     let stdout = ""
     let stderr = ""
+    /** The line that is not whole yet: looking for it in all of `stdout` would cost ever more. */
+    let rest = ""
     const lines: string[] = []
     let wake = (): void => undefined
     let over = false
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
-        const known = stdout.lastIndexOf("\n") + 1
         stdout += text
-        lines.push(
-            ...stdout
-                .slice(known, stdout.lastIndexOf("\n") + 1)
-                .split("\n")
-                .slice(0, -1),
-        )
+        const parts = (rest + text).split("\n")
+        rest = parts.pop() ?? ""
+        lines.push(...parts)
         wake()
     })
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
