@@ -137,6 +137,7 @@ async function startParties(server: Server): Promise<void> {
                 if (first === undefined) return
                 lottery ??= new Lottery([party], session, first.after, clock, receipts, {
                     onRegistered: () => undefined,
+                    onBarred: () => undefined,
                     onAnswered: () => undefined,
                     onRefused: (_, __, error) => server.fail(error),
                     onBrokenPromise: () => server.fail(new Error("a receipt was broken")),

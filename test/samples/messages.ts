@@ -75,6 +75,11 @@ export const samples: { readonly [T in MessageType]: readonly [Message<T>, ...Me
     RespRegister: [{ receipt }],
     ReqRevoke: [{ identity: filled(32, 31), sequence: 1, signature: filled(64, 32) }],
     RespRevoke: [{ receipt }],
+    ReqAdmission: [
+        { identity: filled(32, 71), admitted: true, sequence: time, signature: filled(64, 72) },
+        { identity: filled(32, 73), admitted: false, sequence: 0, signature: filled(64, 74) },
+    ],
+    RespAdmission: [{ receipt }],
     ReqGenTick: [
         {
             identity: filled(32, 33),

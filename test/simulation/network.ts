@@ -156,6 +156,8 @@ export class Network {
     readonly receipts: Receipt[] = []
     readonly broken: BrokenPromise[] = []
     readonly refused: string[] = []
+    /** Parties that were told that the operator keeps them out. */
+    readonly barred: string[] = []
     /** What must not happen unless the scenario says so. */
     readonly faults: unknown[] = []
     /** Every request and answer that an actor sent, in order. */
@@ -475,6 +477,8 @@ export class PartyActor extends Actor {
             new Lottery([party], session, state, network.clock, receipts, {
                 ...events,
                 onRegistered: (_, receipt) => this.keep(receipt),
+                onBarred: (_, removed) =>
+                    network.barred.push(`${this.name}: ${removed ? "removed" : "not admitted"}`),
                 onAnswered: (_, __, ___, receipt) => this.keep(receipt),
                 onRefused: (_, what, { code }) => network.refused.push(`${this.name}, ${what}: ${code}`),
             })

@@ -4,6 +4,7 @@ import type { Step } from "@tallylight/protocol/session/replica.js"
 import type { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
 import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import type { Session } from "@tallylight/protocol/session/session.js"
+import { nameOf } from "@tallylight/protocol/ledger/state.js"
 import type { ChainState, OpenRound } from "@tallylight/protocol/ledger/state.js"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
@@ -12,6 +13,8 @@ import type { Party } from "./party.ts"
 
 export type LotteryEvents = {
     readonly onRegistered: (party: Party, receipt: Receipt) => void
+    /** The operator has not admitted this party, or no longer; `removed` where it was registered before. */
+    readonly onBarred: (party: Party, removed: boolean) => void
     readonly onAnswered: (party: Party, round: number, kind: string, receipt: Receipt) => void
     readonly onRefused: (party: Party, what: string, error: PeerRefused) => void
     readonly onBrokenPromise: (broken: BrokenPromise) => void
@@ -21,7 +24,7 @@ export type LotteryEvents = {
 }
 
 /** After these, what was refused before may be taken. */
-const openings: ReadonlySet<EntryKind> = new Set(["ticket", "extension", "beacon", "void"])
+const openings: ReadonlySet<EntryKind> = new Set(["admission", "ticket", "extension", "beacon", "void"])
 
 /** Before something that the PDL put off is tried again. */
 const pauseMs = 1000
@@ -37,6 +40,8 @@ export class Lottery {
     #state: ChainState
     /** What a party is doing, or has been told not to try again, in the open round or before the next. */
     readonly #busy = new Set<Party>()
+    /** Who was told that it is kept out, and not let in since. */
+    readonly #barred = new Set<Party>()
 
     /** For one connection; the next one gets a new lottery. */
     constructor(
@@ -75,9 +80,10 @@ export class Lottery {
         const state = this.#state
         // On the way through history every round looks open for a moment.
         if (state.range.size < this.#session.size) return
+        this.#tellBarred(state)
         const { current } = state
         const idle = this.#parties.filter((party) => !this.#busy.has(party))
-        const unregistered = idle.filter((party) => party.needsRegistration(state))
+        const unregistered = idle.filter((party) => !party.isBarred(state) && party.needsRegistration(state))
         const asked = current?.phase === "open" ? idle.filter((party) => party.isAsked(current)) : []
         if (unregistered.length + asked.length === 0) return
         await this.#events.beforeActing(state)
@@ -86,6 +92,16 @@ export class Lottery {
         for (const party of asked) {
             if (current?.phase === "open" && !this.#busy.has(party))
                 this.#start(party, "answer", () => this.#answer(party, state, current))
+        }
+    }
+
+    #tellBarred(state: ChainState): void {
+        for (const party of this.#parties) {
+            if (!party.isBarred(state)) this.#barred.delete(party)
+            else if (!this.#barred.has(party)) {
+                this.#barred.add(party)
+                this.#events.onBarred(party, state.parties.has(nameOf(party.identity)))
+            }
         }
     }
 

@@ -47,6 +47,11 @@ export class Party {
         this.#random = random
     }
 
+    /** Whether the chain's operator keeps this party out, for now or since some entry. */
+    isBarred(state: ChainState): boolean {
+        return state.genesis.parameters.admission === "listed" && !state.admitted.has(nameOf(this.identity))
+    }
+
     /** Renewed when half of it has passed, so that a party that is away for a while stays on the roster. */
     needsRegistration(state: ChainState): boolean {
         const party = state.parties.get(nameOf(this.identity))

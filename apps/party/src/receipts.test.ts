@@ -70,6 +70,7 @@ async function run(session: Session): Promise<string[]> {
     const receipts = new ReceiptBook(ledger.state.chain)
     const lottery = new Lottery([party], session, ledger.state, new ManualClock(), receipts, {
         onRegistered: () => undefined,
+        onBarred: () => undefined,
         onAnswered: (_, __, kind) => answered.push(kind),
         onRefused: () => undefined,
         onBrokenPromise: () => undefined,

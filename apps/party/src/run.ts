@@ -1,6 +1,7 @@
 /** Running parties: their keys, their notes, one connection for all of them. */
 import { mkdir, rename, rm, stat } from "node:fs/promises"
 import { dirname } from "node:path"
+import { toHex } from "@tallylight/crypto/bytes.js"
 import type { DataDir } from "@tallylight/node/data-dir.js"
 import { syncFolder } from "@tallylight/node/durable-file.js"
 import { fileNotebook } from "@tallylight/node/file-notebook.js"
@@ -49,6 +50,12 @@ async function isFolder(path: string): Promise<boolean> {
     )
 }
 
+const waits = "the party waits, and registers as soon as the ledger shows that it is admitted"
+const notAdmittedSentence = `this chain admits listed parties only: give this identity to its operator; ${waits}`
+const removedSentence =
+    "the operator has removed this party: it is on no roster from the next request on; " +
+    `ask the operator why; ${waits} again`
+
 export async function runParties(
     follower: Follower,
     parties: readonly Party[],
@@ -66,6 +73,8 @@ export async function runParties(
             keep(party, receipt)
             log.info({ party: shortName(party.identity), index: receipt.index }, "registered")
         },
+        onBarred: (party, removed) =>
+            log.warn({ identity: toHex(party.identity) }, removed ? removedSentence : notAdmittedSentence),
         onAnswered: (party, round, kind, receipt) => {
             keep(party, receipt)
             log.info({ party: shortName(party.identity), round, index: receipt.index }, kind)

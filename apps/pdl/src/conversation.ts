@@ -34,6 +34,8 @@ export class Conversation {
         ReqRegister: (body: Message<"ReqRegister">) => this.#logged((time) => registrationEntry(body, time)),
         ReqRevoke: (body: Message<"ReqRevoke">) =>
             this.#logged((time) => ({ ...body, kind: "revocation", time })),
+        ReqAdmission: (body: Message<"ReqAdmission">) =>
+            this.#logged((time) => ({ ...body, kind: "admission", time })),
         ReqGenTick: async (body: Message<"ReqGenTick">) => {
             const { receipt } = await this.#logged((time) => ({ ...body, kind: "request", time }))
             const waiting = this.#chain.state.queue

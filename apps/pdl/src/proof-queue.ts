@@ -10,6 +10,8 @@ export type Rank = 0 | 1 | 2 | 3
 export function rankOf(entry: Entry): Rank {
     if (entry.kind === "share") return 0
     if (entry.kind === "contribution" || entry.kind === "abstention") return 1
+    // A removal must not wait behind the registrations of a crowd. Forging one costs this server as much as a forged answer.
+    if (entry.kind === "admission") return 1
     return isCommittee(entry) ? 3 : 2
 }
 

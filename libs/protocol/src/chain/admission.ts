@@ -30,15 +30,12 @@ export function applyAdmission(state: ChainState, entry: EntryOf<"admission">): 
     require(state.genesis.parameters.admission === "listed", "not-operator")
     require(entry.sequence > state.admissionSequence, "stale-sequence", { last: state.admissionSequence })
     const name = nameOf(entry.identity)
-    const admitted = new Set(state.admitted)
-    if (entry.admitted) admitted.add(name)
-    else admitted.delete(name)
     const party = state.parties.get(name)
     // For later requests only, and not for ever: who is admitted again may register again.
     const expired = party === undefined || entry.admitted ? undefined : { ...party, lastRound: state.rounds }
     return {
         ...state,
-        admitted,
+        admitted: entry.admitted ? state.admitted.add(name) : state.admitted.remove(name),
         admissionSequence: entry.sequence,
         parties: expired === undefined ? state.parties : state.parties.set(name, expired),
     }

@@ -3,6 +3,7 @@ import { emptyRange } from "@tallylight/crypto/merkle.js"
 import { isVrfPublicKey } from "@tallylight/crypto/ecvrf.js"
 import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
 import { sha256 } from "@tallylight/crypto/hash.js"
+import { Set as PersistentSet } from "immutable"
 import { encodeEntry } from "../ledger/entry.ts"
 import { emptyRegistry, nameOf } from "../ledger/state.ts"
 import type { ChainState, Genesis, Name } from "../ledger/state.ts"
@@ -29,7 +30,7 @@ export function stateBefore(genesis: Genesis): ChainState {
         genesis,
         range: emptyRange,
         time: genesis.time,
-        admitted: new Set(),
+        admitted: PersistentSet(),
         admissionSequence: 0,
         parties: emptyRegistry(),
         requesters: emptyRegistry(),

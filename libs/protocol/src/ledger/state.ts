@@ -7,6 +7,7 @@
 import type { CompactRange } from "@tallylight/crypto/merkle.js"
 import { toHex } from "@tallylight/crypto/bytes.js"
 import { Map as PersistentMap } from "immutable"
+import type { Set as PersistentSet } from "immutable"
 import type { UnixMs } from "../ports/clock.ts"
 import type { EntryOf } from "./entry.ts"
 
@@ -103,7 +104,8 @@ export type ChainState = {
     readonly genesis: Genesis
     readonly range: CompactRange
     readonly time: UnixMs
-    readonly admitted: ReadonlySet<Name>
+    /** As a {@link Registry}, without values. */
+    readonly admitted: PersistentSet<Name>
     readonly admissionSequence: number
     readonly parties: Registry<Party>
     readonly requesters: Registry<Requester>

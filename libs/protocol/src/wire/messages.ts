@@ -111,6 +111,8 @@ export const messages = {
     RespRegister: z.strictObject({ receipt }),
     ReqRevoke: z.strictObject({ identity: key, sequence: uint, signature }),
     RespRevoke: z.strictObject({ receipt }),
+    ReqAdmission: z.strictObject({ identity: key, admitted: z.boolean(), sequence: uint, signature }),
+    RespAdmission: z.strictObject({ receipt }),
 
     ReqGenTick: z.strictObject({
         identity: key,
