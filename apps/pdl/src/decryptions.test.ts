@@ -30,7 +30,8 @@ function sealed(members: readonly Uint8Array[]): SealedRound {
 /** A server whose acceptance answers with `outcomes`, one after the other. */
 function asking(round: SealedRound, outcomes: (RefusalCode | "accepted")[]) {
     const clock = new ManualClock()
-    const state = { current: round, withheld: new Map() } as unknown as ChainState
+    const state = { current: round, withheld: new Map() } as unknown as { current: SealedRound | undefined }
+    const unanswered: string[] = []
     const accept = () => {
         const outcome = outcomes.shift()
         if (outcome === "accepted") return Promise.resolve(receipt)
@@ -38,15 +39,17 @@ function asking(round: SealedRound, outcomes: (RefusalCode | "accepted")[]) {
     }
     const decryptions = new Decryptions({
         ...{
-            state: () => state,
+            state: () => state as ChainState,
             clock,
             pauseMs: 1000,
             checkpointOf: () => "",
-            onUnanswered: () => undefined,
+            onUnanswered: (member: string, _: number, error: unknown) => {
+                unanswered.push(`${member.slice(0, 2)}: ${(error as Error).message}`)
+            },
         },
         acceptance: { accept } as never,
     })
-    return { clock, decryptions }
+    return { clock, decryptions, unanswered, open: () => (state.current = undefined) }
 }
 
 /** A connection that gives a share whenever it is asked, and notes what it is told. */
@@ -117,4 +120,27 @@ test("a connection that leaves, or says it is another, is not asked in its forme
     decryptions.update()
     await clock.advance(60_000)
     expect(heard).toEqual(["asked", "busy"])
+})
+
+test("a member that is not there is named, once for each tally", async () => {
+    const [own, other] = [identity(7), identity(8)]
+    const { decryptions, unanswered } = asking(sealed([own, other]), ["accepted"])
+    const { peer, heard } = holder(own)
+    decryptions.join(peer, own)
+    decryptions.update()
+    decryptions.update()
+    await settle()
+    expect(heard).toEqual(["asked", "receipt"])
+    expect(unanswered).toEqual(["08: the member is not connected"])
+})
+
+test("a member whose share comes after the others opened the round is told so, and not named as missing", async () => {
+    const own = identity(7)
+    const { clock, decryptions, unanswered, open } = asking(sealed([own, identity(8)]), ["no-tally"])
+    const { peer, heard } = holder(own)
+    decryptions.join(peer, own)
+    open()
+    await clock.advance(60_000)
+    expect(heard).toEqual(["asked", "no-tally"])
+    expect(unanswered).toEqual([])
 })

@@ -8,6 +8,7 @@ import { tallies } from "@tallylight/protocol/round/schedule.js"
 import type { Message, Receipt } from "@tallylight/protocol/wire/messages.js"
 import type { Peer } from "@tallylight/protocol/wire/peer.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import { PeerRefused, Unanswered } from "@tallylight/protocol/wire/resp-error.js"
 import type { Acceptance } from "./acceptance.ts"
 
 type Options = {
@@ -39,6 +40,8 @@ export class Decryptions {
      * commit. Strangers are kept as well, since a requester says hello before it registers.
      */
     readonly #byName = new Map<string, Set<Holder>>()
+    /** Where the last tally is, whose absent members were told. */
+    #called = -1
 
     constructor(options: Options) {
         this.#options = options
@@ -74,12 +77,24 @@ export class Decryptions {
 
     /** After every commit. */
     update(): void {
+        this.#callRoll()
         for (const sealed of tallies(this.#options.state())) {
             for (const name of numbersOf(sealed).keys()) {
                 const holders = this.#byName.get(name)
                 if (holders === undefined || !isMissing(sealed, name)) continue
                 for (const holder of holders) this.#start(holder, sealed)
             }
+        }
+    }
+
+    /** Says who is not there to be asked, once for each tally. */
+    #callRoll(): void {
+        const { current } = this.#options.state()
+        if (current?.phase !== "sealed" || current.tallyIndex === this.#called) return
+        this.#called = current.tallyIndex
+        for (const name of numbersOf(current).keys()) {
+            if (this.#byName.has(name)) continue
+            this.#options.onUnanswered(name, current.round, new Unanswered("the member is not connected"))
         }
     }
 
@@ -103,7 +118,7 @@ export class Decryptions {
                 await peer.acknowledge(id, await this.#accept(round, answer))
                 return
             } catch (error) {
-                this.#options.onUnanswered(name, round, error)
+                if (!this.#isLate(holder, round, error)) this.#options.onUnanswered(name, round, error)
                 if (error instanceof Refusal) {
                     await peer.refuse(id, error).catch(() => undefined)
                     if (error.disposition !== "wait") return
@@ -111,6 +126,12 @@ export class Decryptions {
                 await this.#options.clock.until(this.#options.clock.now() + Math.min(pauseMs, longestPauseMs))
             }
         }
+    }
+
+    /** Any t members open a round; the others find it opened, through no fault of theirs. */
+    #isLate(holder: Holder, round: number, error: unknown): boolean {
+        const said = error instanceof Refusal || error instanceof PeerRefused
+        return said && error.code === "no-tally" && !this.#stillWants(holder, round)
     }
 
     #stillWants(holder: Holder, round: number): boolean {

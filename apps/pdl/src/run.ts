@@ -39,7 +39,7 @@ export async function runPdl(
             breathe: () => turn(),
             onCommit: ({ index, entry }) => logEntry(log, index, entry),
             onUnanswered: (member, round, error) =>
-                log.warn({ member, round, err: error }, "share not given"),
+                log.warn({ member, round, reason: String(error) }, "share not given"),
             onFault: (error) => broken.abort(error),
         })
         warnOfClock(log, chain.state.time - systemClock.now())

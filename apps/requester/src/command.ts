@@ -4,25 +4,20 @@ import { addOptions } from "@tallylight/node/cli.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { loadConfig } from "@tallylight/node/config.js"
 import { initDataDir, openDataDir } from "@tallylight/node/data-dir.js"
-import { Follower } from "@tallylight/node/follower.js"
+import { Follower, shortName } from "@tallylight/node/follower.js"
 import { makeLogger } from "@tallylight/node/logger.js"
+import { UserError } from "@tallylight/node/user-error.js"
 import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import { Command, InvalidArgumentError } from "commander"
-import { z } from "zod"
-import { makeKeys, readKeys, runRequester } from "./run.ts"
+import type { z } from "zod"
+import { quorumOf } from "./committee.ts"
+import { requesterConfig } from "./config.ts"
+import { keygenCommand } from "./keygen-command.ts"
+import { makeKeys, readKeys } from "./keys.ts"
+import type { Membership, RequesterKeys } from "./keys.ts"
+import { runRequester } from "./run.ts"
 
 const defaultDir = "data/requester"
-
-export const requesterConfig = z.strictObject({
-    /** The ledger server. */
-    url: z.string().default("http://127.0.0.1:7710"),
-    /** The id of its chain, where it has several. */
-    chain: z.string().optional(),
-    /** Beacons to ask for before this process ends; without it, for ever. */
-    rounds: z.int().min(1).optional(),
-    /** From ticket to ticket, in seconds; 0 for as fast as the parties answer. */
-    interval: z.number().min(0).max(86_400).default(5),
-})
 
 type Options = CommonOptions & {
     readonly rounds?: number
@@ -32,7 +27,9 @@ type Options = CommonOptions & {
 
 export function requesterCommand(stop: AbortSignal): Command {
     const command = new Command("requester")
-        .description("ask for rounds, check them, and open their sealed sums")
+        .description(
+            "ask for rounds, check them, and open their sealed sums, alone or as a committee's member",
+        )
         .option("--rounds <n>", "end after that many beacons", parseRounds)
         .option("--interval <seconds>", "from ticket to ticket (default: 5)", parseSeconds)
         .option("--json", "print each beacon as one JSON object")
@@ -46,12 +43,12 @@ export function requesterCommand(stop: AbortSignal): Command {
             await initDataDir(path, "requester", makeKeys)
             process.stdout.write(`made ${path}: the keys of a requester\n`)
         })
-    return command.addCommand(init)
+    return command.addCommand(init).addCommand(keygenCommand(stop))
 }
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {
     const { url, chain, rounds, interval } = await load(options)
-    const log = makeLogger({ name: "requester", level: options.logLevel })
+    const logger = makeLogger({ name: "requester", level: options.logLevel })
     const dir = await openDataDir({
         path: options.data ?? defaultDir,
         named: options.data !== undefined,
@@ -59,20 +56,49 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
         fill: makeKeys,
     })
     try {
-        log.info({ data: dir.path }, "starting")
         const keys = await readKeys(dir)
+        const log = logger.child(membershipFields(keys.membership))
+        log.info({ data: dir.path }, "starting")
         // A key holder opens only what it has checked itself, down to the last proof.
-        const follower = await Follower.start({ url, chain, dir, log, stop, proves: () => true })
+        const follower = await Follower.start({
+            ...{ url, dir, log, stop },
+            chain: chainOf(keys, chain),
+            proves: () => true,
+        })
         const demand = { rounds: rounds ?? Infinity, intervalMs: Math.round(interval * 1000) }
-        await runRequester(follower, keys, demand, dir, log, (beacon) => print(beacon, options))
+        await runRequester(follower, keys, demand, dir, log, (beacon) =>
+            print(beacon, keys.membership, options),
+        )
     } finally {
         await dir.release()
     }
 }
 
-function print({ round, output }: EntryOf<"beacon">, { json }: Options): void {
+/** Members joined for one chain; a ledger server that has others is not asked which. */
+function chainOf({ membership }: RequesterKeys, given: string | undefined): string | undefined {
+    if (membership === undefined) return given
+    const own = toHex(membership.committee.chain)
+    if (given !== undefined && given.toLowerCase() !== own)
+        throw new UserError(`this member joined its committee for chain ${own}, and not for ${given}`)
+    return own
+}
+
+function membershipFields(membership: Membership | undefined): object {
+    if (membership === undefined) return {}
+    const { committee, number } = membership
+    return { committee: shortName(committee.plan.identity), quorum: quorumOf(committee), member: number }
+}
+
+function print(
+    { round, output }: EntryOf<"beacon">,
+    membership: Membership | undefined,
+    { json }: Options,
+): void {
     const hex = toHex(output)
-    process.stdout.write(json ? `${JSON.stringify({ round, output: hex })}\n` : `${round} ${hex}\n`)
+    const fields = membershipFields(membership)
+    const words = Object.entries(fields).map(([name, value]) => ` ${name} ${String(value)}`)
+    const line = json ? JSON.stringify({ round, output: hex, ...fields }) : `${round} ${hex}${words.join("")}`
+    process.stdout.write(`${line}\n`)
 }
 
 async function load({

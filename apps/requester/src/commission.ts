@@ -141,6 +141,7 @@ export class Commission {
     async #actOnce(): Promise<boolean> {
         const [state, session] = [this.#state, this.#session]
         if (state === undefined || session === undefined || state.range.size < session.size) return false
+        if (!this.#requester.asks) return false
         const registers = this.#requester.needsRegistration(state)
         if (!registers && !this.#wantsRequest(state)) return false
         await this.#events.beforeActing(state)

@@ -1,47 +1,24 @@
-/** A running requester: its keys, its notes, its connection. */
+/** A running requester or member of a committee: its notes, its connection. */
 import { toHex } from "@tallylight/crypto/bytes.js"
-import { hashToScalar } from "@tallylight/crypto/scalar.js"
-import { transcript } from "@tallylight/crypto/transcript.js"
 import type { DataDir } from "@tallylight/node/data-dir.js"
 import { fileNotebook } from "@tallylight/node/file-notebook.js"
 import type { Follower } from "@tallylight/node/follower.js"
-import { createKeyFile, readKeyFile } from "@tallylight/node/key-files.js"
 import type { Logger } from "@tallylight/node/logger.js"
 import { fileReceipt } from "@tallylight/node/promises.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
-import { seedSigner } from "@tallylight/protocol/chain/signer.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import type { Entry, EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import { requireReceiptFor, WrongReceipt } from "@tallylight/protocol/ledger/receipt.js"
-import { tags } from "@tallylight/protocol/tags.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Commission } from "./commission.ts"
 import type { CommissionEvents, Demand } from "./commission.ts"
-import { Requester, shareEntry } from "./requester.ts"
-import type { RequesterKeys } from "./requester.ts"
+import { shareEntry } from "./key-holder.ts"
+import type { RequesterKeys } from "./keys.ts"
+import { Requester } from "./requester.ts"
 
 /** For the ledger to come as far as the tally that the PDL asks about. */
 const patienceMs = 5000
-
-const identityFile = "identity.key"
-const encryptionFile = "encryption.key"
-
-/** What `init` puts into a data directory. */
-export async function makeKeys({ file }: DataDir): Promise<void> {
-    await createKeyFile(file(identityFile), "identity", systemRandom(32))
-    await createKeyFile(file(encryptionFile), "encryption", systemRandom(32))
-}
-
-/** Rejects where one is missing: with a new one, sealed sums would stay sealed or be opened wrongly. */
-export async function readKeys({ file }: DataDir): Promise<RequesterKeys> {
-    const identity = await readKeyFile(file(identityFile), "identity")
-    const encryption = await readKeyFile(file(encryptionFile), "encryption")
-    return {
-        signer: seedSigner(identity),
-        secret: hashToScalar(transcript(tags.encryptionKey, encryption)),
-    }
-}
 
 export async function runRequester(
     follower: Follower,
@@ -101,6 +78,8 @@ export async function runRequester(
             const share = given.get(id)
             given.delete(id)
             if (!("index" in verdict)) {
+                // Any t of a committee open a round, so that the others come too late.
+                if (keys.membership !== undefined && verdict.code === "no-tally") return
                 log.warn({ code: verdict.code }, `share refused: ${verdict.detail}`)
                 return
             }

@@ -1,0 +1,115 @@
+/** `requester keygen`: deals a committee's key into one data directory for each member. */
+import { mkdir, readdir } from "node:fs/promises"
+import { join, resolve } from "node:path"
+import { fromHex, toHex } from "@tallylight/crypto/bytes.js"
+import type { CommonOptions } from "@tallylight/node/cli.js"
+import { loadConfig } from "@tallylight/node/config.js"
+import { initDataDir } from "@tallylight/node/data-dir.js"
+import { findChain } from "@tallylight/node/find-chain.js"
+import { systemRandom } from "@tallylight/node/system-random.js"
+import { UserError } from "@tallylight/node/user-error.js"
+import { maxMembers } from "@tallylight/protocol/wire/messages.js"
+import { Command, InvalidArgumentError } from "commander"
+import { quorumOf } from "./committee.ts"
+import { requesterConfig } from "./config.ts"
+import { dealCommittee } from "./dealer.ts"
+import type { Deal, Quorum } from "./dealer.ts"
+import { writeMember } from "./keys.ts"
+
+type Options = CommonOptions & { readonly committee: Quorum; readonly out: string }
+
+export function keygenCommand(stop: AbortSignal): Command {
+    return new Command("keygen")
+        .description("deal the key of a committee, a folder for each member")
+        .requiredOption(
+            "--committee <t/n>",
+            "how many of how many members open a round, such as 2/3",
+            parseQuorum,
+        )
+        .requiredOption("--out <dir>", "where to make the folders member-1 to member-n")
+        .action(async (_: unknown, command: Command) => keygen(command.optsWithGlobals<Options>(), stop))
+        .addHelpText(
+            "after",
+            "\nMembers join for one chain: give its id with --chain, and no network is needed; otherwise the ledger\n" +
+                "server at --url is asked for it.",
+        )
+}
+
+async function keygen(options: Options, stop: AbortSignal): Promise<void> {
+    const out = resolve(options.out)
+    const chain = await chainOf(options, stop)
+    await makeRoom(out)
+    const deal = dealCommittee(chain, options.committee, systemRandom)
+    say(opening(deal))
+    for (const member of deal.members) {
+        const name = `member-${member.number}`
+        await initDataDir(join(out, name), "requester", (dir) => writeMember(dir, deal, member))
+        const asks = member.number === 1 ? "; asks for the rounds, with requester.key" : ""
+        say(`  ${join(options.out, name)}${asks}`)
+    }
+    say(warning)
+}
+
+function opening({ committee }: Deal): string {
+    const { chain, plan } = committee
+    return [
+        `committee  ${toHex(plan.identity)}, ${quorumOf(committee)}`,
+        `chain      ${toHex(chain)}`,
+        "Each member starts its folder with `tallylight requester --data FOLDER`:",
+    ].join("\n")
+}
+
+const warning = [
+    "",
+    "THIS WAS A DEALER. This process knew the whole secret; whoever could read its memory or this folder can open",
+    "every round alone. Give each member its folder over a channel that nobody else reads, then delete them all here,",
+    "with every copy and backup. The ledger marks this key as dealt.",
+].join("\n")
+
+function say(text: string): void {
+    process.stdout.write(`${text}\n`)
+}
+
+async function chainOf(options: Options, stop: AbortSignal): Promise<Uint8Array> {
+    const { config, ...given } = options
+    const { url, chain } = await loadConfig(requesterConfig, config, { url: given.url, chain: given.chain })
+    if (chain !== undefined) {
+        if (!/^[0-9a-f]{64}$/i.test(chain))
+            throw new UserError(`“${chain}” is no chain id: 64 hexadecimal digits`)
+        return fromHex(chain.toLowerCase())
+    }
+    try {
+        return (await findChain(url, undefined, stop)).id
+    } catch (error) {
+        if (error instanceof UserError || !(error instanceof Error)) throw error
+        throw new UserError(
+            `members join for one chain, and ${url} does not name it (${error.message}); ` +
+                `give its id with --chain, and no network is needed`,
+            { cause: error },
+        )
+    }
+}
+
+/** Folders of another committee are never mixed with these. */
+async function makeRoom(out: string): Promise<void> {
+    await mkdir(out, { recursive: true, mode: 0o700 })
+    if ((await readdir(out)).length > 0)
+        throw new UserError(`${out} is not empty; a committee is dealt into a new folder`)
+}
+
+function parseQuorum(value: string): Quorum {
+    const [, t, n] = /^([1-9][0-9]{0,3})\/([1-9][0-9]{0,3})$/.exec(value) ?? []
+    if (t === undefined || n === undefined)
+        throw new InvalidArgumentError("Two numbers such as 2/3 are needed: any 2 of 3 members open a round.")
+    const [threshold, members] = [Number(t), Number(n)]
+    if (members > maxMembers) throw new InvalidArgumentError(`A committee has at most ${maxMembers} members.`)
+    if (members === 1) throw new InvalidArgumentError("For one alone there is `tallylight requester init`.")
+    if (threshold > members)
+        throw new InvalidArgumentError(`Of ${members} members at most ${members} can be needed.`)
+    if (2 * threshold <= members)
+        throw new InvalidArgumentError(
+            `More than half must be needed, at least ${Math.floor(members / 2) + 1} of ${members}: ` +
+                "otherwise two sets of members could open one round in two ways.",
+        )
+    return { threshold, members }
+}
