@@ -6,10 +6,13 @@ import { toHex } from "@tallylight/crypto/bytes.js"
 import { sha256 } from "@tallylight/crypto/hash.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { apply } from "@tallylight/protocol/ledger/apply.js"
+import { verifyClaim } from "@tallylight/protocol/ledger/claim.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import { makeReceipt } from "@tallylight/protocol/ledger/receipt.js"
-import { verifySteps } from "@tallylight/protocol/ledger/verify.js"
+import type { ChainState } from "@tallylight/protocol/ledger/state.js"
+import { claimsOf } from "@tallylight/protocol/ledger/verify.js"
+import type { SentEntry } from "@tallylight/protocol/ledger/verify.js"
 import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
@@ -58,7 +61,7 @@ export class Acceptance {
      * The receipt for `entry`, whose time is set when it is logged; an identical one gets the first receipt.
      * `sender` stands for the connection.
      */
-    async accept(build: (time: UnixMs) => Entry, sender: object): Promise<Receipt> {
+    async accept(build: (time: UnixMs) => SentEntry, sender: object): Promise<Receipt> {
         const { writer, clock } = this.#options
         const entry = build(Math.max(clock.now(), writer.state.time))
         const known = this.receiptOf(entry)
@@ -87,16 +90,24 @@ export class Acceptance {
         return makeReceipt(this.#options.writer.state.chain, this.#options.messageKey, index, entry)
     }
 
-    async #verify(entry: Entry, sender: object): Promise<void> {
+    async #verify(entry: SentEntry, sender: object): Promise<void> {
         const { writer, backlog } = this.#options
         const rank = rankOf(entry)
         // What goes first must not be turned away for what waits behind it.
         if (this.#proofs.ahead(rank) + writer.backlog >= backlog) throw new Refusal("busy", { backlog })
-        const begin = () => verifySteps(writer.state, entry)
+        const begin = () => steps(writer.state, entry)
         if (!isCommittee(entry)) return this.#proofs.verify(rank, begin)
         // Seconds each: one connection must not have a queue of them in front of everybody else's.
         if (this.#committees.has(sender)) throw new Refusal("busy")
         this.#committees.add(sender)
         await this.#proofs.verify(rank, begin).finally(() => this.#committees.delete(sender))
+    }
+}
+
+/** A claim a step. */
+function* steps(state: ChainState, entry: SentEntry): Generator<void, void> {
+    for (const claim of claimsOf(state, entry)) {
+        yield
+        verifyClaim(claim)
     }
 }

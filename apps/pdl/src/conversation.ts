@@ -3,9 +3,9 @@ import { equalBytes } from "@tallylight/crypto/bytes.js"
 import { protocolVersion } from "@tallylight/protocol/chain/genesis.js"
 import { signWelcome, verifyHello } from "@tallylight/protocol/chain/hello.js"
 import type { Role } from "@tallylight/protocol/chain/hello.js"
-import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { OpenRound } from "@tallylight/protocol/ledger/state.js"
+import type { SentEntry } from "@tallylight/protocol/ledger/verify.js"
 import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
 import { encodeThreshold, threshold } from "@tallylight/protocol/round/eligibility.js"
 import type { Message, RequestType } from "@tallylight/protocol/wire/messages.js"
@@ -115,7 +115,7 @@ export class Conversation {
         if (role === "requester") this.#chain.decryptions.join(peer, identity)
     }
 
-    async #logged(build: (time: UnixMs) => Entry) {
+    async #logged(build: (time: UnixMs) => SentEntry) {
         const receipt = await this.#chain.acceptance.accept(build, this)
         return { receipt }
     }
@@ -124,7 +124,7 @@ export class Conversation {
      * The message names its ticket, so that an answer meant for another round says so instead of failing a proof. One
      * that is logged already keeps its receipt, whichever round is open by now.
      */
-    async #answer(ticket: Uint8Array, build: (time: UnixMs) => Entry) {
+    async #answer(ticket: Uint8Array, build: (time: UnixMs) => SentEntry) {
         const { acceptance, state } = this.#chain
         const receipt = acceptance.receiptOf(build(state.time))
         if (receipt !== undefined) return { receipt }
@@ -157,7 +157,7 @@ async function later<T>(answer: () => T): Promise<T> {
     return answer()
 }
 
-function registrationEntry(body: Message<"ReqRegister">, time: UnixMs): Entry {
+function registrationEntry(body: Message<"ReqRegister">, time: UnixMs): SentEntry {
     switch (body.role) {
         case "party": {
             const { role: _, ...fields } = body

@@ -1,12 +1,12 @@
 /** The operator's list of who may register as a party, on chains that have one (PROTOCOL.md §4.3). */
 import { uint64 } from "@tallylight/crypto/bytes.js"
-import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
+import type { Claim } from "../ledger/claim.ts"
 import type { EntryOf } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState } from "../ledger/state.ts"
 import { tags } from "../tags.ts"
 import { require } from "../wire/refusal.ts"
-import { sign, verifySignature } from "./signer.ts"
+import { sign, signatureClaim } from "./signer.ts"
 import type { Signer, Statement } from "./signer.ts"
 
 type Admission = Omit<EntryOf<"admission">, "kind" | "time">
@@ -41,7 +41,10 @@ export function applyAdmission(state: ChainState, entry: EntryOf<"admission">): 
     }
 }
 
-export function verifyAdmission(state: ChainState, entry: EntryOf<"admission">): void {
-    require(isEd25519PublicKey(entry.identity), "bad-key")
-    verifySignature(state.genesis.parameters.operatorKey, statement(state.chain, entry), entry.signature)
+export function admissionClaims(state: ChainState, entry: EntryOf<"admission">): readonly Claim[] {
+    const { operatorKey } = state.genesis.parameters
+    return [
+        { claim: "key", of: "ed25519", key: entry.identity },
+        signatureClaim(operatorKey, statement(state.chain, entry), entry.signature),
+    ]
 }

@@ -1,4 +1,5 @@
 /** Received group elements and scalars: canonical, and never the identity unless said (PROTOCOL.md §3.1). */
+import { concatBytes, toHex } from "@tallylight/crypto/bytes.js"
 import { decodePoint, ristretto255 } from "@tallylight/crypto/ristretto255.js"
 import type { Point } from "@tallylight/crypto/group.js"
 import { decodeScalar } from "@tallylight/crypto/scalar.js"
@@ -18,6 +19,23 @@ export function element(bytes: Uint8Array): Point {
     if (point === undefined) throw new Refusal("bad-point")
     decoded.set(bytes, point)
     return point
+}
+
+/**
+ * A committee's commitments, which are wanted once for each member, and in another thread each time as bytes that were
+ * never seen before: so those of the last few committees are remembered by what they are.
+ */
+const committees = new Map<string, readonly Point[]>()
+const rememberedCommittees = 16
+
+export function commitmentPoints(commitments: readonly Uint8Array[]): readonly Point[] {
+    const name = toHex(concatBytes(...commitments))
+    const points = committees.get(name) ?? commitments.map(element)
+    committees.delete(name)
+    committees.set(name, points)
+    const [oldest] = committees.keys()
+    if (committees.size > rememberedCommittees && oldest !== undefined) committees.delete(oldest)
+    return points
 }
 
 /** For sums and opened points, which may be the identity. */

@@ -1,35 +1,35 @@
 /** A party's registration: its identity, its VRF key, and proof that it holds both (PROTOCOL.md §4.2). */
 import { uint64 } from "@tallylight/crypto/bytes.js"
-import { isVrfPublicKey, vrfProve, vrfPublicKey, vrfVerify } from "@tallylight/crypto/ecvrf.js"
-import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
+import { vrfProve, vrfPublicKey } from "@tallylight/crypto/ecvrf.js"
 import { transcript } from "@tallylight/crypto/transcript.js"
+import type { Claim } from "../ledger/claim.ts"
 import type { EntryOf } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState } from "../ledger/state.ts"
 import { tags } from "../tags.ts"
 import { require } from "../wire/refusal.ts"
 import { claimKeys } from "./keys.ts"
-import { sign, verifySignature } from "./signer.ts"
+import { sign, signatureClaim } from "./signer.ts"
 import type { Signer, Statement } from "./signer.ts"
 
 type Registration = Omit<EntryOf<"party-registration">, "kind" | "time">
-type Claim = Pick<Registration, "identity" | "sequence" | "vrfKey">
+type Identified = Pick<Registration, "identity" | "sequence" | "vrfKey">
 
 /**
  * The VRF input that shows possession of the VRF key. It is longer than the 32 bytes of a ticket, so the proof
  * says nothing about any lottery.
  */
-function possessionInput(chain: Uint8Array, { identity, sequence, vrfKey }: Claim): Uint8Array {
+function possessionInput(chain: Uint8Array, { identity, sequence, vrfKey }: Identified): Uint8Array {
     return transcript(tags.vrfPossession, chain, identity, uint64(sequence), vrfKey)
 }
 
-function statement(chain: Uint8Array, claim: Claim, possession: Uint8Array): Statement {
+function statement(chain: Uint8Array, party: Identified, possession: Uint8Array): Statement {
     return [
         tags.signPartyRegistration,
         chain,
-        claim.identity,
-        uint64(claim.sequence),
-        claim.vrfKey,
+        party.identity,
+        uint64(party.sequence),
+        party.vrfKey,
         possession,
     ]
 }
@@ -39,9 +39,9 @@ export function makePartyRegistration(
     keys: { readonly signer: Signer; readonly vrfSeed: Uint8Array },
     sequence: number,
 ): Registration {
-    const claim = { identity: keys.signer.publicKey, sequence, vrfKey: vrfPublicKey(keys.vrfSeed) }
-    const possession = vrfProve(keys.vrfSeed, possessionInput(chain, claim))
-    return signPartyRegistration(chain, keys.signer, { ...claim, possession })
+    const party = { identity: keys.signer.publicKey, sequence, vrfKey: vrfPublicKey(keys.vrfSeed) }
+    const possession = vrfProve(keys.vrfSeed, possessionInput(chain, party))
+    return signPartyRegistration(chain, keys.signer, { ...party, possession })
 }
 
 export function signPartyRegistration(
@@ -76,9 +76,15 @@ export function applyPartyRegistration(state: ChainState, entry: EntryOf<"party-
     }
 }
 
-export function verifyPartyRegistration(state: ChainState, entry: EntryOf<"party-registration">): void {
-    require(isEd25519PublicKey(entry.identity) && isVrfPublicKey(entry.vrfKey), "bad-key")
-    verifySignature(entry.identity, statement(state.chain, entry, entry.possession), entry.signature)
-    const output = vrfVerify(entry.vrfKey, possessionInput(state.chain, entry), entry.possession)
-    require(output !== undefined, "bad-possession")
+export function partyRegistrationClaims(
+    { chain }: ChainState,
+    entry: EntryOf<"party-registration">,
+): readonly Claim[] {
+    const { identity, vrfKey: publicKey, possession: proof, signature } = entry
+    return [
+        { claim: "key", of: "ed25519", key: identity },
+        { claim: "key", of: "vrf", key: publicKey },
+        signatureClaim(identity, statement(chain, entry, proof), signature),
+        { claim: "vrf", publicKey, input: possessionInput(chain, entry), proof, code: "bad-possession" },
+    ]
 }

@@ -7,22 +7,21 @@
  * who joined need not be asked again when nothing but that changes.
  */
 import { concatBytes, uint16, uint64 } from "@tallylight/crypto/bytes.js"
-import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
-import type { Point } from "@tallylight/crypto/group.js"
 import { encodePoint, ristretto255 } from "@tallylight/crypto/ristretto255.js"
 import { encodeScalar } from "@tallylight/crypto/scalar.js"
 import type { Scalar } from "@tallylight/crypto/scalar.js"
 import { proveLog, verifyLog } from "@tallylight/crypto/schnorr.js"
 import { evaluateCommitments } from "@tallylight/crypto/threshold.js"
 import type { Context } from "@tallylight/crypto/transcript.js"
+import type { Claim } from "../ledger/claim.ts"
 import type { CommitteeMember, EntryOf } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState } from "../ledger/state.ts"
 import { tags } from "../tags.ts"
 import { require } from "../wire/refusal.ts"
-import { element, scalar } from "./elements.ts"
+import { commitmentPoints, element, scalar } from "./elements.ts"
 import { claimKeys } from "./keys.ts"
-import { sign, verifySignature } from "./signer.ts"
+import { sign, signatureClaim } from "./signer.ts"
 import type { Signer, Statement } from "./signer.ts"
 
 type Registration = Omit<EntryOf<"requester-registration">, "kind" | "time">
@@ -32,7 +31,10 @@ export type CommitteePlan = Pick<Registration, "identity" | "dealt" | "commitmen
     readonly identities: readonly Uint8Array[]
 }
 
-function planParts(chain: Uint8Array, plan: CommitteePlan): Uint8Array[] {
+/** The plan as all transcripts have it: kept, since one of 256 members has 12 KB and each of them two transcripts. */
+type Plan = readonly Uint8Array[]
+
+function planParts(chain: Uint8Array, plan: CommitteePlan): Plan {
     const { identity, dealt, commitments, identities } = plan
     return [
         chain,
@@ -43,32 +45,17 @@ function planParts(chain: Uint8Array, plan: CommitteePlan): Uint8Array[] {
     ]
 }
 
-function possessionContext(chain: Uint8Array, plan: CommitteePlan, index: number): Context {
-    return { tag: tags.possession, parts: [...planParts(chain, plan), uint16(index)] }
+function possessionContext(plan: Plan, index: number): Context {
+    return { tag: tags.possession, parts: [...plan, uint16(index)] }
 }
 
-function memberStatement(
-    chain: Uint8Array,
-    plan: CommitteePlan,
-    index: number,
-    proof: Pick<CommitteeMember, "A" | "s">,
-): Statement {
-    return [tags.signCommitteeMember, ...planParts(chain, plan), uint16(index), proof.A, proof.s]
+function memberStatement(plan: Plan, index: number, proof: Pick<CommitteeMember, "A" | "s">): Statement {
+    return [tags.signCommitteeMember, ...plan, uint16(index), proof.A, proof.s]
 }
 
-function requesterStatement(
-    chain: Uint8Array,
-    plan: CommitteePlan,
-    sequence: number,
-    members: readonly CommitteeMember[],
-): Statement {
+function requesterStatement(plan: Plan, sequence: number, members: readonly CommitteeMember[]): Statement {
     const joined = members.map(({ A, s, signature }) => concatBytes(A, s, signature))
-    return [
-        tags.signRequesterRegistration,
-        ...planParts(chain, plan),
-        uint64(sequence),
-        concatBytes(...joined),
-    ]
+    return [tags.signRequesterRegistration, ...plan, uint64(sequence), concatBytes(...joined)]
 }
 
 /** Member `index`'s part of every registration under this plan. `random` is 32 fresh bytes. */
@@ -82,14 +69,15 @@ export function joinCommittee(
         readonly random: Uint8Array
     },
 ): CommitteeMember {
+    const parts = planParts(chain, plan)
     const { commitment, response } = proveLog({
         secret: own.secret,
-        context: possessionContext(chain, plan, own.index),
+        context: possessionContext(parts, own.index),
         bound: [],
         random: own.random,
     })
     const proof = { A: encodePoint(commitment), s: encodeScalar(response) }
-    const signature = sign(own.signer, memberStatement(chain, plan, own.index, proof))
+    const signature = sign(own.signer, memberStatement(parts, own.index, proof))
     return { identity: own.signer.publicKey, ...proof, signature }
 }
 
@@ -101,8 +89,8 @@ export function makeRequesterRegistration(
     members: readonly CommitteeMember[],
 ): Registration {
     const { identities: _, ...rest } = plan
-    const signature = sign(signer, requesterStatement(chain, plan, sequence, members))
-    return { ...rest, sequence, members, signature }
+    const whole = requesterStatement(planParts(chain, plan), sequence, members)
+    return { ...rest, sequence, members, signature: sign(signer, whole) }
 }
 
 /** The registration of a requester that opens its rounds alone. */
@@ -152,38 +140,50 @@ export function applyRequesterRegistration(
     }
 }
 
-/** In steps of some milliseconds: the whole of a committee of 256 takes seconds. */
-export function* verifyRequesterRegistration(
-    state: ChainState,
-    entry: EntryOf<"requester-registration">,
-): Generator<void, void> {
-    const { members } = entry
-    const plan = { ...entry, identities: members.map(({ identity }) => identity) }
-    for (const identity of [entry.identity, ...plan.identities]) {
-        require(isEd25519PublicKey(identity), "bad-key")
-        yield
-    }
-    const whole = requesterStatement(state.chain, plan, entry.sequence, members)
-    verifySignature(entry.identity, whole, entry.signature)
-    const commitments: Point[] = []
-    for (const commitment of entry.commitments) {
-        yield
-        commitments.push(element(commitment))
-    }
-    for (const [at, member] of members.entries()) {
-        yield
-        const index = at + 1
-        verifySignature(member.identity, memberStatement(state.chain, plan, index, member), member.signature)
-        const proof = { commitment: element(member.A), response: scalar(member.s) }
-        const point = memberKey(commitments, index)
-        const context = possessionContext(state.chain, plan, index)
-        require(verifyLog({ point, context, bound: [], proof }), "bad-possession", { member: index })
-    }
+/** That member `member` holds its share of the secret that the commitments are to. */
+export type PossessionClaim = {
+    readonly claim: "possession"
+    readonly commitments: readonly Uint8Array[]
+    readonly member: number
+    readonly A: Uint8Array
+    readonly s: Uint8Array
+    readonly context: Context
 }
 
-/** Y_i, refused where it is the identity: everybody knows that share. */
-function memberKey(commitments: readonly Point[], index: number): Point {
-    const key = evaluateCommitments(commitments, index)
-    require(!ristretto255.isIdentity(key), "bad-committee", { member: index })
-    return key
+/** Some milliseconds for a member: the whole of a committee of 256 takes seconds. */
+export function requesterRegistrationClaims(
+    { chain }: ChainState,
+    entry: EntryOf<"requester-registration">,
+): readonly Claim[] {
+    const { identity, sequence, commitments, members } = entry
+    const identities = members.map((member) => member.identity)
+    const plan = planParts(chain, { ...entry, identities })
+    const whole = requesterStatement(plan, sequence, members)
+    return [
+        ...[identity, ...identities].map((key) => ({ claim: "key", of: "ed25519", key }) as const),
+        signatureClaim(identity, whole, entry.signature),
+        { claim: "elements", elements: commitments, scalars: [] },
+        ...members.flatMap((joined, at) => memberClaims(plan, commitments, at + 1, joined)),
+    ]
+}
+
+function memberClaims(
+    plan: Plan,
+    commitments: readonly Uint8Array[],
+    member: number,
+    { identity, A, s, signature }: CommitteeMember,
+): readonly Claim[] {
+    const context = possessionContext(plan, member)
+    return [
+        signatureClaim(identity, memberStatement(plan, member, { A, s }), signature),
+        { claim: "possession", commitments, member, A, s, context },
+    ]
+}
+
+export function verifyPossession({ commitments, member, A, s, context }: PossessionClaim): void {
+    const proof = { commitment: element(A), response: scalar(s) }
+    const point = evaluateCommitments(commitmentPoints(commitments), member)
+    // Everybody knows the share whose key is the identity.
+    require(!ristretto255.isIdentity(point), "bad-committee", { member })
+    require(verifyLog({ point, context, bound: [], proof }), "bad-possession", { member })
 }

@@ -1,11 +1,12 @@
 /** The signed end of a registration; it counts for requests logged after it (PROTOCOL.md §4.2). */
 import { uint64 } from "@tallylight/crypto/bytes.js"
+import type { Claim } from "../ledger/claim.ts"
 import type { EntryOf } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState } from "../ledger/state.ts"
 import { tags } from "../tags.ts"
 import { Refusal, require } from "../wire/refusal.ts"
-import { sign, verifySignature } from "./signer.ts"
+import { sign, signatureClaim } from "./signer.ts"
 import type { Signer, Statement } from "./signer.ts"
 
 type Revocation = Omit<EntryOf<"revocation">, "kind" | "time">
@@ -36,6 +37,7 @@ export function applyRevocation(state: ChainState, entry: EntryOf<"revocation">)
     }
 }
 
-export function verifyRevocation(state: ChainState, entry: EntryOf<"revocation">): void {
-    verifySignature(entry.identity, statement(state.chain, entry.identity, entry.sequence), entry.signature)
+export function revocationClaims({ chain }: ChainState, entry: EntryOf<"revocation">): readonly Claim[] {
+    const { identity, sequence, signature } = entry
+    return [signatureClaim(identity, statement(chain, identity, sequence), signature)]
 }

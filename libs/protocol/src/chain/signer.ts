@@ -19,6 +19,11 @@ export function sign(signer: Signer, statement: Statement): Uint8Array {
     return signer.sign(transcript(...statement))
 }
 
+/** The claim that `verifySignature` judges. */
+export function signatureClaim(publicKey: Uint8Array, statement: Statement, signature: Uint8Array) {
+    return { claim: "signature", publicKey, statement, signature } as const
+}
+
 export function verifySignature(publicKey: Uint8Array, statement: Statement, signature: Uint8Array): void {
     require(ed25519Verify(publicKey, transcript(...statement), signature), "bad-signature")
 }

@@ -1,6 +1,7 @@
 /** "I drew, and was not elected": lets a round close as soon as everybody answered (PROTOCOL.md §5.4). */
-import { sign, verifySignature } from "../chain/signer.ts"
+import { sign, signatureClaim } from "../chain/signer.ts"
 import type { Signer, Statement } from "../chain/signer.ts"
+import type { Claim } from "../ledger/claim.ts"
 import type { EntryOf } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState, OpenRound } from "../ledger/state.ts"
@@ -8,7 +9,7 @@ import { tags } from "../tags.ts"
 import { require } from "../wire/refusal.ts"
 import { contextOf, contextParts } from "./context.ts"
 import type { RoundContext } from "./context.ts"
-import { answeringParty, isElected, verifyLot } from "./eligibility.ts"
+import { answeringParty, isElected, lotClaim } from "./eligibility.ts"
 import type { Lot } from "./eligibility.ts"
 import { openRound } from "./phase.ts"
 
@@ -33,9 +34,11 @@ export function applyAbstention(state: ChainState, entry: EntryOf<"abstention">)
     return { ...state, current: { ...current, answered } }
 }
 
-export function verifyAbstention(state: ChainState, entry: EntryOf<"abstention">): void {
+export function abstentionClaims(state: ChainState, entry: EntryOf<"abstention">): readonly Claim[] {
     const current = openRound(state, entry.round)
     const party = answeringParty(current, entry.identity)
-    verifySignature(entry.identity, statement(contextOf(state.chain, current), entry), entry.signature)
-    verifyLot(party, current.ticket, entry)
+    return [
+        signatureClaim(entry.identity, statement(contextOf(state.chain, current), entry), entry.signature),
+        lotClaim(party, current.ticket, entry),
+    ]
 }

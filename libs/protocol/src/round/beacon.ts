@@ -18,7 +18,7 @@ import { tags } from "../tags.ts"
 import { require } from "../wire/refusal.ts"
 import { sealedRound } from "./phase.ts"
 import { settleSeeds } from "./seed.ts"
-import { tallyCiphertext } from "./share.ts"
+import { ciphertextOf } from "./share.ts"
 
 /** The t shares that open the tally: valid, on record, of lowest index; fewer while some are missing. */
 export function openingShares(sealed: SealedRound): readonly RecordedShare[] {
@@ -35,7 +35,7 @@ export function canOpen(sealed: SealedRound): boolean {
 
 function openedPoint(sealed: SealedRound): Uint8Array {
     const shares = openingShares(sealed).map(({ member, S }) => ({ index: member, share: element(S) }))
-    return ristretto255.encode(combineShares(tallyCiphertext(sealed).d, shares))
+    return ristretto255.encode(combineShares(ciphertextOf(sealed.tally).d, shares))
 }
 
 function vrfInput(chain: Uint8Array, { round, ticket, tally }: SealedRound): Uint8Array {

@@ -12,8 +12,9 @@ import { proveLog, verifyLog } from "@tallylight/crypto/schnorr.js"
 import { transcript } from "@tallylight/crypto/transcript.js"
 import type { Context } from "@tallylight/crypto/transcript.js"
 import { element, scalar } from "../chain/elements.ts"
-import { sign, verifySignature } from "../chain/signer.ts"
+import { sign, signatureClaim } from "../chain/signer.ts"
 import type { Signer, Statement } from "../chain/signer.ts"
+import type { Claim } from "../ledger/claim.ts"
 import type { EntryOf } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState, OpenRound } from "../ledger/state.ts"
@@ -22,7 +23,7 @@ import { require } from "../wire/refusal.ts"
 import type { Random } from "../ports/clock.ts"
 import { contextOf, contextParts } from "./context.ts"
 import type { RoundContext } from "./context.ts"
-import { answeringParty, isElected, verifyLot } from "./eligibility.ts"
+import { answeringParty, isElected, lotClaim } from "./eligibility.ts"
 import type { Lot } from "./eligibility.ts"
 import { openRound } from "./phase.ts"
 
@@ -35,6 +36,12 @@ function knowledge(context: RoundContext, identity: Uint8Array): Context {
 function statement(context: RoundContext, fields: Omit<Contribution, "signature">): Statement {
     const { identity, y, pi, C, D, A, s } = fields
     return [tags.signContribution, ...contextParts(context, identity), y, pi, C, D, A, s, fields.statement]
+}
+
+/** That who sealed (C, D) knows k. */
+export type KnowledgeClaim = Pick<Contribution, "C" | "D" | "A" | "s"> & {
+    readonly claim: "knowledge"
+    readonly context: Context
 }
 
 /** M from the entropy node's bytes (empty where there is none) and 64 of the operating system's: neither decides alone. */
@@ -95,14 +102,20 @@ export function applyContribution(state: ChainState, entry: EntryOf<"contributio
     }
 }
 
-export function verifyContribution(state: ChainState, entry: EntryOf<"contribution">): void {
+export function contributionClaims(state: ChainState, entry: EntryOf<"contribution">): readonly Claim[] {
     const current = openRound(state, entry.round)
     const party = answeringParty(current, entry.identity)
     const context = contextOf(state.chain, current)
-    const [point, proof] = [element(entry.C), { commitment: element(entry.A), response: scalar(entry.s) }]
-    element(entry.D)
-    verifySignature(entry.identity, statement(context, entry), entry.signature)
-    const bound = [entry.D]
-    require(verifyLog({ point, context: knowledge(context, entry.identity), bound, proof }), "bad-knowledge")
-    verifyLot(party, current.ticket, entry)
+    const { identity, C, D, A, s, signature } = entry
+    return [
+        { claim: "elements", elements: [C, A, D], scalars: [s] },
+        signatureClaim(identity, statement(context, entry), signature),
+        { claim: "knowledge", C, D, A, s, context: knowledge(context, identity) },
+        lotClaim(party, current.ticket, entry),
+    ]
+}
+
+export function verifyKnowledge({ C, D, A, s, context }: KnowledgeClaim): void {
+    const proof = { commitment: element(A), response: scalar(s) }
+    require(verifyLog({ point: element(C), context, bound: [D], proof }), "bad-knowledge")
 }

@@ -2,8 +2,9 @@
  * The lottery (PROTOCOL.md §5.3): Th = min(2^512, floor(k 2^512 / n)); a party with VRF output y on the ticket
  * is elected iff y, as a big-endian integer, is below Th.
  */
-import { equalBytes, fromHex, toHex } from "@tallylight/crypto/bytes.js"
-import { vrfProofToHash, vrfProve, vrfVerify } from "@tallylight/crypto/ecvrf.js"
+import { fromHex, toHex } from "@tallylight/crypto/bytes.js"
+import { vrfProofToHash, vrfProve } from "@tallylight/crypto/ecvrf.js"
+import type { Claim } from "../ledger/claim.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { Name, OpenRound, Party, Registry } from "../ledger/state.ts"
 import { Refusal, require } from "../wire/refusal.ts"
@@ -50,7 +51,7 @@ export function answeringParty(current: OpenRound, identity: Uint8Array): Party 
 }
 
 /** y = VRF(T) under the key that the party registered before the round was asked for. */
-export function verifyLot(party: Party, ticket: Uint8Array, lot: Pick<Lot, "y" | "pi">): void {
-    const output = vrfVerify(party.vrfKey, ticket, lot.pi)
-    require(output !== undefined && equalBytes(output, lot.y), "bad-eligibility")
+export function lotClaim(party: Party, input: Uint8Array, { y, pi }: Pick<Lot, "y" | "pi">): Claim {
+    const { vrfKey: publicKey } = party
+    return { claim: "vrf", publicKey, input, proof: pi, output: y, code: "bad-eligibility" }
 }

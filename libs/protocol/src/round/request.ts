@@ -1,8 +1,9 @@
 /** A request for a round, logged before anybody knows its seed (PROTOCOL.md §5.1). */
 import { equalBytes, uint64 } from "@tallylight/crypto/bytes.js"
 import { leafHash } from "@tallylight/crypto/merkle.js"
-import { sign, verifySignature } from "../chain/signer.ts"
+import { sign, signatureClaim } from "../chain/signer.ts"
 import type { Signer, Statement } from "../chain/signer.ts"
+import type { Claim } from "../ledger/claim.ts"
 import { encodeEntry } from "../ledger/entry.ts"
 import type { EntryOf } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
@@ -73,6 +74,6 @@ function registeredRequester(state: ChainState, name: string): Requester {
     return requester
 }
 
-export function verifyRequest(state: ChainState, entry: EntryOf<"request">): void {
-    verifySignature(entry.identity, statement(state.chain, entry), entry.signature)
+export function requestClaims({ chain }: ChainState, entry: EntryOf<"request">): readonly Claim[] {
+    return [signatureClaim(entry.identity, statement(chain, entry), entry.signature)]
 }

@@ -13,9 +13,10 @@ import type { Scalar } from "@tallylight/crypto/scalar.js"
 import { evaluateCommitments } from "@tallylight/crypto/threshold.js"
 import type { Context } from "@tallylight/crypto/transcript.js"
 import { decodePoint } from "@tallylight/crypto/ristretto255.js"
-import { element, elementOrIdentity } from "../chain/elements.ts"
-import { sign, verifySignature } from "../chain/signer.ts"
+import { commitmentPoints, element, elementOrIdentity } from "../chain/elements.ts"
+import { sign, signatureClaim } from "../chain/signer.ts"
 import type { Signer, Statement } from "../chain/signer.ts"
+import type { Claim } from "../ledger/claim.ts"
 import type { EntryOf, RecordedShare } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState, SealedRound } from "../ledger/state.ts"
@@ -24,8 +25,16 @@ import { require } from "../wire/refusal.ts"
 import { contextOf, contextParts } from "./context.ts"
 import { sealedRound } from "./phase.ts"
 
-export function tallyCiphertext(sealed: SealedRound): Ciphertext {
-    return { c: element(sealed.tally.C), d: elementOrIdentity(sealed.tally.D) }
+/** That the share of `member` opens (C, D) rightly, or, where it is not `valid`, that it does not. */
+export type ShareClaim = Pick<EntryOf<"share">, "share" | "valid"> &
+    Pick<EntryOf<"tally">, "C" | "D"> & {
+        readonly claim: "share"
+        readonly commitments: readonly Uint8Array[]
+        readonly context: Context
+    }
+
+export function ciphertextOf({ C, D }: Pick<EntryOf<"tally">, "C" | "D">): Ciphertext {
+    return { c: element(C), d: elementOrIdentity(D) }
 }
 
 function proofContext(chain: Uint8Array, sealed: SealedRound, identity: Uint8Array, member: number): Context {
@@ -65,7 +74,7 @@ export function openTally(
     const identity = own.signer.publicKey
     const { share, challenge, response } = makeShare({
         secret: own.secret,
-        ciphertext: tallyCiphertext(sealed),
+        ciphertext: ciphertextOf(sealed.tally),
         context: proofContext(chain, sealed, identity, own.member),
         random: own.random,
     })
@@ -76,24 +85,6 @@ export function openTally(
         z: encodeScalar(response),
     }
     return { ...fields, signature: sign(own.signer, statement(chain, sealed, identity, fields)) }
-}
-
-/** Whether the share's proof holds. Bytes that are no point or scalar are a wrong share like any other. */
-export function isValidShare(
-    chain: Uint8Array,
-    sealed: SealedRound,
-    identity: Uint8Array,
-    recorded: RecordedShare,
-): boolean {
-    const share = decodePoint(recorded.S)
-    const [challenge, response] = [decodeScalar(recorded.c), decodeScalar(recorded.z)]
-    if (share === undefined || challenge === undefined || response === undefined) return false
-    return verifyShareProof({
-        key: evaluateCommitments(sealed.request.requester.commitments.map(element), recorded.member),
-        ciphertext: tallyCiphertext(sealed),
-        share: { share, challenge, response },
-        context: proofContext(chain, sealed, identity, recorded.member),
-    })
 }
 
 export function memberIndex(sealed: SealedRound, identity: Uint8Array): number | undefined {
@@ -115,13 +106,32 @@ export function applyShare(state: ChainState, entry: EntryOf<"share">): ChainSta
         : { ...state, current: answered }
 }
 
-export function verifyShare(state: ChainState, entry: EntryOf<"share">): void {
+export function shareClaims(state: ChainState, entry: EntryOf<"share">): readonly Claim[] {
+    const { chain } = state
     const sealed = sealedRound(state, entry.round)
-    verifySignature(
-        entry.identity,
-        statement(state.chain, sealed, entry.identity, entry.share),
-        entry.share.signature,
-    )
-    const valid = isValidShare(state.chain, sealed, entry.identity, entry.share)
-    require(entry.valid === valid, "bad-share", { member: entry.share.member })
+    const { identity, share, valid } = entry
+    const { commitments } = sealed.request.requester
+    const { C, D } = sealed.tally
+    const context = proofContext(chain, sealed, identity, share.member)
+    return [
+        signatureClaim(identity, statement(chain, sealed, identity, share), share.signature),
+        { claim: "share", valid, share, commitments, C, D, context },
+    ]
+}
+
+export function verifyShare(claim: ShareClaim): void {
+    require(claim.valid === isValidShare(claim), "bad-share", { member: claim.share.member })
+}
+
+/** Bytes that are no point or scalar are a wrong share like any other. */
+function isValidShare({ share: recorded, commitments, C, D, context }: ShareClaim): boolean {
+    const share = decodePoint(recorded.S)
+    const [challenge, response] = [decodeScalar(recorded.c), decodeScalar(recorded.z)]
+    if (share === undefined || challenge === undefined || response === undefined) return false
+    return verifyShareProof({
+        key: evaluateCommitments(commitmentPoints(commitments), recorded.member),
+        ciphertext: ciphertextOf({ C, D }),
+        share: { share, challenge, response },
+        context,
+    })
 }
