@@ -225,6 +225,12 @@ describe("the frame itself", () => {
         expect(decodeFrame(bytes, limit).body).toStrictEqual({ index: 2 ** 32, size: 2 ** 53 - 1 })
     })
 
+    test("carries a fact beyond the integers as the float that it came as", () => {
+        const body = { code: "busy", action: "wait", facts: { much: 2 ** 1022 }, detail: "" } as const
+        const error: Frame = { type: "RespError", id: 9, chain, body }
+        expect(decodeFrame(encodeFrame(error), limit)).toEqual(error)
+    })
+
     test("is the same from a Buffer as from plain bytes", () => {
         const bytes = Buffer.from(encodeFrame(good!))
         expect(decodeFrame(bytes, limit)).toStrictEqual(good)

@@ -78,7 +78,7 @@ function isMessageType(type: string): type is MessageType {
 /** msgpackr writes numbers above 32 bits as floats; readers that take the field for an integer expect one. */
 function withInt64(value: unknown): unknown {
     if (typeof value === "number")
-        return Number.isInteger(value) && value > 0xffffffff ? BigInt(value) : value
+        return Number.isSafeInteger(value) && value > 0xffffffff ? BigInt(value) : value
     if (value instanceof Uint8Array || typeof value !== "object" || value === null) return value
     if (Array.isArray(value)) return value.map(withInt64)
     return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, withInt64(field)]))
