@@ -6,6 +6,7 @@ import { vrfPublicKey } from "@tallylight/crypto/ecvrf.js"
 import { openSqliteStore } from "@tallylight/node/sqlite-store.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
+import { LedgerClock } from "@tallylight/pdl/ledger-clock.js"
 import { LedgerWriter } from "@tallylight/pdl/ledger-writer.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
 import { apply, begin } from "@tallylight/protocol/ledger/apply.js"
@@ -93,7 +94,8 @@ async function fillWriter(
 ): Promise<number> {
     const head = await store.append(await store.head(), before.map(encodeEntry), "")
     const writer = new LedgerWriter({
-        ...{ store, state, head, ledgerSeed: systemRandom(32), clock: systemClock },
+        ...{ store, state, head, ledgerSeed: systemRandom(32) },
+        clock: new LedgerClock(systemClock, state, () => undefined),
         onCommit: () => undefined,
         onFault: (error) => {
             throw error

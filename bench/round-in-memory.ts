@@ -62,6 +62,7 @@ class Server {
         const failed = new Promise<never>((_, reject) => (fail = reject))
         const chain = await Chain.open({
             ...{ store, keys, clock, random, limits, requestTimeoutMs, backlog: 4096, pauseMs: 1000 },
+            onSkew: () => undefined,
             breathe: () => turn(),
             onCommit: () => watchers.forEach((watch) => watch()),
             onUnanswered: (_, __, error) => fail(error),

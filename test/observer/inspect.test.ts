@@ -34,6 +34,7 @@ async function served(ledger: SampleLedger): Promise<string> {
         breathe: () => Promise.resolve(),
         onCommit: () => undefined,
         onUnanswered: () => undefined,
+        onSkew: () => undefined,
         onFault: () => undefined,
     })
     const chains = new Map([[toHex(chain.chain), chain]])

@@ -37,6 +37,8 @@ import { Replica } from "@tallylight/protocol/session/replica.js"
 import type { Step } from "@tallylight/protocol/session/replica.js"
 import { openSession } from "@tallylight/protocol/session/session.js"
 import type { Session, SessionOptions } from "@tallylight/protocol/session/session.js"
+import { LedgerTime } from "@tallylight/protocol/session/skew.js"
+import type { Skew } from "@tallylight/protocol/session/skew.js"
 import { audit } from "@tallylight/protocol/verify/audit.js"
 import type { Report } from "@tallylight/protocol/verify/audit.js"
 import { decodeFrame } from "@tallylight/protocol/wire/frame.js"
@@ -145,6 +147,7 @@ class Server {
 export type Sent = { readonly by: string; readonly frame: Frame }
 
 export class Network {
+    /** The ledger server's; everybody else has one of their own that goes with it. */
     readonly clock = new ManualClock(1_800_000_000_000)
     readonly random: Random
     readonly keys: ChainKeys
@@ -158,6 +161,8 @@ export class Network {
     readonly refused: string[] = []
     /** Parties that were told that the operator keeps them out. */
     readonly barred: string[] = []
+    /** What the ledger server said of its own clock. */
+    readonly skews: { readonly aheadMs: number; readonly isOff: boolean }[] = []
     /** What must not happen unless the scenario says so. */
     readonly faults: unknown[] = []
     /** Every request and answer that an actor sent, in order. */
@@ -229,6 +234,7 @@ export class Network {
                 breathe: () => Promise.resolve(),
                 onCommit: () => undefined,
                 onUnanswered: () => undefined,
+                onSkew: (aheadMs, isOff) => this.skews.push({ aheadMs, isOff }),
             },
             (error) => {
                 if (error instanceof Error && error.message === "the disk failed") this.crashes += 1
@@ -353,6 +359,9 @@ type Links = Partial<
 export class Actor {
     readonly name: string
     replica: Replica | undefined
+    readonly clock: ManualClock
+    /** What it was told of its clock and the ledger's. */
+    readonly skews: Skew[] = []
     protected readonly network: Network
     readonly #proves: (entry: Entry) => boolean
     #life: AbortController | undefined
@@ -361,6 +370,7 @@ export class Actor {
 
     constructor(network: Network, name: string, proves: (entry: Entry) => boolean) {
         this.network = network
+        this.clock = network.clock.ofAnotherMachine()
         this.name = name
         this.#proves = proves
     }
@@ -425,11 +435,11 @@ export class Actor {
 
     async #follow(life: AbortSignal, replica: Replica): Promise<void> {
         const links = this.links(replica)
-        const { network } = this
+        const time = new LedgerTime(this.clock, (skew) => this.skews.push(skew))
+        void this.#watchClock(time, life)
         while (!life.aborted) {
-            const session = await this.#connect(replica, links)
-            if (session === undefined)
-                await network.clock.until(network.clock.now() + reconnectMs, life).catch(() => undefined)
+            const session = await this.#connect(replica, links, time)
+            if (session === undefined) await this.clock.sleep(reconnectMs, life).catch(() => undefined)
             else {
                 const { breach } = await session.ended
                 if (breach !== undefined) throw breach
@@ -437,7 +447,14 @@ export class Actor {
         }
     }
 
-    async #connect(replica: Replica, links: Links): Promise<Session | undefined> {
+    async #watchClock(time: LedgerTime, life: AbortSignal): Promise<void> {
+        while (!life.aborted) {
+            await this.clock.sleep(1000, life).catch(() => undefined)
+            time.look()
+        }
+    }
+
+    async #connect(replica: Replica, links: Links, time: LedgerTime): Promise<Session | undefined> {
         const { network } = this
         const dialled = network.dial(this.name)
         if (dialled === undefined) return undefined
@@ -445,9 +462,17 @@ export class Actor {
         this.#line = line
         try {
             return await openSession({
-                ...{ role: "observer", onOpen: () => undefined, onSteps: () => undefined },
+                role: "observer",
                 ...links,
-                ...{ channel, chain: network.chain, replica, clock: network.clock },
+                onOpen: (session) => {
+                    time.greeted(session)
+                    links.onOpen?.(session)
+                },
+                onSteps: (steps, session) => {
+                    for (const { entry } of steps.slice(-1)) time.dated(entry.time)
+                    links.onSteps?.(steps, session)
+                },
+                ...{ channel, chain: network.chain, replica, clock: this.clock },
                 ...{ random: network.random, requestTimeoutMs, onFault: (error) => this.fault(error) },
             })
         } catch (error) {
@@ -474,7 +499,7 @@ export class PartyActor extends Actor {
         let lottery: Lottery | undefined
         const receipts = new ReceiptBook(network.chain)
         const lotteryOf = (session: Session, state: ChainState): Lottery =>
-            new Lottery([party], session, state, network.clock, receipts, {
+            new Lottery([party], session, state, this.clock, receipts, {
                 ...events,
                 onRegistered: (_, receipt) => this.keep(receipt),
                 onBarred: (_, removed) =>
@@ -523,7 +548,7 @@ export class RequesterActor extends Actor {
         const { network, events, signer, secret } = this
         const requester = new Requester({ signer, secret }, this.notebook, network.random)
         const receipts = new ReceiptBook(network.chain)
-        const commission = new Commission(requester, this.demand, network.clock, receipts, {
+        const commission = new Commission(requester, this.demand, this.clock, receipts, {
             ...events,
             onRegistered: (receipt) => this.keep(receipt),
             onRequested: (receipt) => this.keep(receipt),

@@ -113,7 +113,7 @@ export class Lottery {
                 // An answer that came too late for this round comes too late the next second as well.
                 if (error.action !== "wait" || (what === "answer" && error.code !== "busy")) return
             } else if (!(error instanceof Unanswered)) return this.#events.onFault(error)
-            await this.#clock.until(this.#clock.now() + pauseMs)
+            await this.#clock.sleep(pauseMs)
             // The next connection has a lottery of its own, which starts from what the ledger shows.
             if (this.#isOver) return
             this.#busy.delete(party)

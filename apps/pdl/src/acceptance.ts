@@ -13,9 +13,10 @@ import { makeReceipt } from "@tallylight/protocol/ledger/receipt.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 import { claimsOf } from "@tallylight/protocol/ledger/verify.js"
 import type { SentEntry } from "@tallylight/protocol/ledger/verify.js"
-import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
+import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import type { LedgerClock } from "./ledger-clock.ts"
 import type { Appended, LedgerWriter } from "./ledger-writer.ts"
 import { isCommittee, ProofQueue, rankOf } from "./proof-queue.ts"
 
@@ -31,7 +32,7 @@ function digest(entry: Entry): string {
 type Options = {
     readonly writer: LedgerWriter
     readonly messageKey: Signer
-    readonly clock: Clock
+    readonly clock: LedgerClock
     readonly backlog: number
     /** Resolves once timers, sockets and other work had their turn. */
     readonly breathe: () => Promise<void>
@@ -63,7 +64,7 @@ export class Acceptance {
      */
     async accept(build: (time: UnixMs) => SentEntry, sender: object): Promise<Receipt> {
         const { writer, clock } = this.#options
-        const entry = build(Math.max(clock.now(), writer.state.time))
+        const entry = build(clock.read(writer.state))
         const known = this.receiptOf(entry)
         if (known !== undefined) return known
         apply(writer.state, entry)

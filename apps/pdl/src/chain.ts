@@ -20,6 +20,8 @@ import { require } from "@tallylight/protocol/wire/refusal.js"
 import { Acceptance } from "./acceptance.ts"
 import { Decryptions } from "./decryptions.ts"
 import { Conversation } from "./conversation.ts"
+import { LedgerClock } from "./ledger-clock.ts"
+import type { OnSkew } from "./ledger-clock.ts"
 import { LedgerWriter } from "./ledger-writer.ts"
 import type { Appended, Commit } from "./ledger-writer.ts"
 import { LogTree } from "./log-tree.ts"
@@ -47,6 +49,7 @@ export type ChainOptions = {
     readonly breathe: () => Promise<void>
     readonly onCommit: (appended: Appended, state: ChainState) => void
     readonly onUnanswered: (member: string, round: number, error: unknown) => void
+    readonly onSkew: OnSkew
     /** A defect or a failed store: the process must end, and start again from what the store holds. */
     readonly onFault: (error: unknown) => void
 }
@@ -107,6 +110,7 @@ export class Chain {
     readonly decryptions: Decryptions
     readonly random: Random
     readonly #options: ChainOptions
+    readonly #clock: LedgerClock
     readonly #writer: LedgerWriter
     readonly #keeper: RoundKeeper
     readonly #peers = new Set<Peer>()
@@ -134,23 +138,24 @@ export class Chain {
         this.random = options.random
         this.messageKey = seedSigner(keys.messageSeed)
         const { ledgerSeed } = keys
+        this.#clock = new LedgerClock(clock, state, options.onSkew)
         const onCommit = (commit: Commit): void => this.#committed(commit)
         this.#writer = new LedgerWriter({
             store,
             state,
             head,
             ledgerSeed,
-            clock,
+            clock: this.#clock,
             onCommit,
             onFault: options.onFault,
         })
         this.acceptance = new Acceptance({
             writer: this.#writer,
             messageKey: this.messageKey,
-            ...{ clock, backlog, breathe },
+            ...{ clock: this.#clock, backlog, breathe },
         })
         past.forEach((appended) => this.acceptance.remember(appended))
-        this.#keeper = new RoundKeeper(this.#writer, keys.vrfSeed, clock)
+        this.#keeper = new RoundKeeper(this.#writer, keys.vrfSeed, this.#clock)
         this.decryptions = new Decryptions({
             state: () => this.state,
             acceptance: this.acceptance,
@@ -176,8 +181,14 @@ export class Chain {
         return this.#peers.size
     }
 
+    /** The ledger's time. */
     now(): UnixMs {
-        return this.#options.clock.now()
+        return this.#clock.read(this.state)
+    }
+
+    /** The ledger's time minus the machine's wall clock. */
+    get ledgerClockAheadMs(): number {
+        return this.#clock.aheadMs
     }
 
     /** Keeps rounds going until `signal` aborts, then says goodbye to everybody. */

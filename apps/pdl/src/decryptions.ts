@@ -123,7 +123,7 @@ export class Decryptions {
                     await peer.refuse(id, error).catch(() => undefined)
                     if (error.disposition !== "wait") return
                 }
-                await this.#options.clock.until(this.#options.clock.now() + Math.min(pauseMs, longestPauseMs))
+                await this.#options.clock.sleep(Math.min(pauseMs, longestPauseMs))
             }
         }
     }

@@ -5,9 +5,10 @@ import { apply } from "@tallylight/protocol/ledger/apply.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
-import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
+import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { Head, LedgerStore } from "@tallylight/protocol/ports/ledger-store.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import type { LedgerClock } from "./ledger-clock.ts"
 
 export type Appended = { readonly index: number; readonly entry: Entry }
 
@@ -33,7 +34,7 @@ type Options = {
     readonly state: ChainState
     readonly head: Head
     readonly ledgerSeed: Uint8Array
-    readonly clock: Clock
+    readonly clock: LedgerClock
     /** Called in order, before the submitters of the group are told. */
     readonly onCommit: (commit: Commit) => void
     /** The store failed: nobody knows what it kept, so the process must end and start from what it reads. */
@@ -125,8 +126,7 @@ export class LedgerWriter {
         const group: Gathered["group"] = []
         const refused: Gathered["refused"] = []
         let state = this.state
-        // The ledger's time goes on even where the machine's clock was set back.
-        const time = Math.max(this.#options.clock.now(), state.time)
+        const time = this.#options.clock.read(state)
         while (this.#waiting.length > 0 && group.length < largestGroup) {
             const waiting = this.#waiting.shift()
             if (waiting === undefined) break

@@ -2,16 +2,16 @@
 import { extendWindow, extensionsPerWindow } from "@tallylight/protocol/round/ending.js"
 import { dueEntry, wakeAt } from "@tallylight/protocol/round/schedule.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
-import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import type { LedgerClock } from "./ledger-clock.ts"
 import type { LedgerWriter } from "./ledger-writer.ts"
 
 export class RoundKeeper {
     readonly #writer: LedgerWriter
     readonly #vrfSeed: Uint8Array
-    readonly #clock: Clock
+    readonly #clock: LedgerClock
     #alarm = new AbortController()
 
-    constructor(writer: LedgerWriter, vrfSeed: Uint8Array, clock: Clock) {
+    constructor(writer: LedgerWriter, vrfSeed: Uint8Array, clock: LedgerClock) {
         this.#writer = writer
         this.#vrfSeed = vrfSeed
         this.#clock = clock
@@ -37,11 +37,9 @@ export class RoundKeeper {
     async #sleep(signal: AbortSignal): Promise<void> {
         const alarm = this.#alarm.signal
         if (signal.aborted || alarm.aborted) return
-        const time = wakeAt(this.#writer.state)
-        await new Promise<void>((resolve) => {
-            alarm.addEventListener("abort", () => resolve(), { once: true })
-            if (time !== undefined) this.#clock.until(time, alarm).then(resolve, resolve)
-        })
+        const { state } = this.#writer
+        // Only the alarm rejects, and both mean that it is time to look.
+        await this.#clock.until(wakeAt(state) ?? Infinity, state, alarm).catch(() => undefined)
     }
 
     /** A window of which this server missed more than half would punish others for its own absence. */

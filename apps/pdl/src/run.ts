@@ -40,9 +40,9 @@ export async function runPdl(
             onCommit: ({ index, entry }) => logEntry(log, index, entry),
             onUnanswered: (member, round, error) =>
                 log.warn({ member, round, reason: String(error) }, "share not given"),
+            onSkew: (aheadMs, isOff) => logSkew(log, aheadMs, isOff),
             onFault: (error) => broken.abort(error),
         })
-        warnOfClock(log, chain.state.time - systemClock.now())
         const hex = toHex(chain.chain)
         const unready = (): string[] => (end.aborted ? ["stopping"] : [])
         const onFailure = (error: unknown): void => log.error({ err: error }, "request failed")
@@ -57,10 +57,15 @@ export async function runPdl(
     if (broken.signal.aborted) throw broken.signal.reason as Error
 }
 
-/** Ledger time never goes back: until this machine's clock is there, windows last longer than they should. */
-function warnOfClock(log: Logger, aheadMs: number): void {
-    if (aheadMs > 5000)
-        log.warn({ aheadMs }, "the ledger's last entry is dated after now: is this machine's clock right?")
+/** Ledger time never goes back, and a round in progress is not hurried: docs/decisions/0009. */
+function logSkew(log: Logger, aheadMs: number, isOff: boolean): void {
+    if (!isOff) return log.info({ aheadMs }, "the ledger's time and this machine's clock agree again")
+    log.warn(
+        { aheadMs },
+        aheadMs > 0
+            ? "the ledger's time is ahead of this machine's clock, and goes a tenth slower until they agree: is the clock right?"
+            : "this machine's clock is ahead of the ledger's time, which follows when no round is in progress: is the clock right?",
+    )
 }
 
 /** One line for each step of a round; contributions and the like only for those who debug. */

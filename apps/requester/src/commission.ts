@@ -101,11 +101,14 @@ export class Commission {
 
     /** The answer to a ReqDecryption, once the ledger that this side verifies has come as far as the question. */
     async open(asked: Message<"ReqDecryption">, timeoutMs: number): Promise<Message<"RespDecryption">> {
-        const until = this.#clock.now() + timeoutMs
-        const called = new AbortController()
-        while (!this.#hasSeen(asked.index) && this.#clock.now() < until)
-            await Promise.race([this.#moved.heard(), this.#clock.until(until, called.signal)])
-        called.abort()
+        const over = new AbortController()
+        let patient = true
+        const tooLong = this.#clock.sleep(timeoutMs, over.signal).then(
+            () => (patient = false),
+            () => undefined,
+        )
+        while (!this.#hasSeen(asked.index) && patient) await Promise.race([this.#moved.heard(), tooLong])
+        over.abort()
         const state = this.#state
         if (state === undefined || !this.#hasSeen(asked.index))
             throw new Refusal("no-tally", { round: asked.round })
@@ -163,7 +166,7 @@ export class Commission {
                 this.#events.onRefused(registers ? "registration" : "request", error)
                 if (error.action === "stop") return false
             } else if (!(error instanceof Unanswered)) throw error
-            await this.#clock.until(this.#clock.now() + pauseMs)
+            await this.#clock.sleep(pauseMs)
             return true
         }
         // Acting on a state that does not show it yet would ask for the same thing again.

@@ -37,7 +37,7 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions): P
             signal.throwIfAborted()
             const ms = backoff(failures, options, random)
             onWait(error, ms)
-            await clock.until(clock.now() + ms, signal)
+            await clock.sleep(ms, signal)
         }
     }
 }

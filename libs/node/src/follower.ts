@@ -2,9 +2,10 @@
 import { toHex } from "@tallylight/crypto/bytes.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import { MemoryNotebook } from "@tallylight/protocol/ports/notebook.js"
-import { Replica, type Step } from "@tallylight/protocol/session/replica.js"
+import { Replica } from "@tallylight/protocol/session/replica.js"
 import { ReceiptBook, type BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import type { Session, SessionOptions } from "@tallylight/protocol/session/session.js"
+import { LedgerTime, type Skew } from "@tallylight/protocol/session/skew.js"
 
 import { retry } from "./backoff.ts"
 import type { DataDir } from "./data-dir.ts"
@@ -34,8 +35,8 @@ export type FollowerEvents = Pick<
     "role" | "signer" | "handlers" | "onSteps" | "onVerdict"
 > & { readonly onSession: (session: Session) => void }
 
-/** Beyond this, deadlines that people read off their own clock are wrong enough to be told. */
-const tolerableSkewMs = 5000
+/** How soon a clock of this machine that was set is noticed where the ledger is silent. */
+const lookAtClockMs = 60_000
 
 export class Follower {
     readonly address: ChainAddress
@@ -43,6 +44,7 @@ export class Follower {
     readonly receipts: ReceiptBook
     readonly #options: FollowerOptions
     readonly #seen: SeenLedger
+    readonly #time: LedgerTime
     readonly #end = new AbortController()
     #failure: Error | undefined
     #session: Session | undefined
@@ -73,6 +75,7 @@ export class Follower {
         this.address = address
         this.#seen = seenLedger
         this.receipts = new ReceiptBook(address.id)
+        this.#time = new LedgerTime(systemClock, (skew) => saySkew(options.log, skew))
         const { proves, onEntry } = options
         const optional = { ...(seen && { seen }), ...(onEntry && { onEntry }) }
         this.replica = new Replica({ chain: address.id, proves, ...optional })
@@ -123,17 +126,20 @@ export class Follower {
     async run(events: FollowerEvents): Promise<void> {
         const { log, stop } = this.#options
         const both = AbortSignal.any([stop, this.#end.signal])
+        void this.#watchClock(both)
         await followLedger({
             ...events,
             ...{ address: this.address, replica: this.replica, stop: both },
             ...{ clock: systemClock, random: systemRandom },
             onSession: (session) => {
                 this.#session = session
-                this.#greet(session)
+                log.info({ url: this.address.http }, "connected")
+                this.#time.greeted(session)
                 events.onSession(session)
             },
             onSteps: (steps, session) => {
-                this.#compareClocks(steps)
+                const last = steps.at(-1)
+                if (last !== undefined) this.#time.dated(last.entry.time)
                 events.onSteps(steps, session)
             },
             onWait: (error, ms) => sayWaiting(log, error, ms),
@@ -143,27 +149,25 @@ export class Follower {
         if (this.#failure !== undefined) throw this.#failure
     }
 
-    /** Entry times are the server's word: one ahead of everybody's clock can only be there to close a window early. */
-    #compareClocks(steps: readonly Step[]): void {
-        const last = steps.at(-1)
-        const aheadMs = (last?.entry.time ?? 0) - systemClock.now()
-        if (last === undefined || aheadMs <= tolerableSkewMs) return
-        this.#options.log.warn(
-            { index: last.index, aheadMs },
-            "the ledger server dates an entry in the future",
-        )
+    async #watchClock(signal: AbortSignal): Promise<void> {
+        for (;;) {
+            await systemClock.sleep(lookAtClockMs, signal).catch(() => undefined)
+            if (signal.aborted) return
+            this.#time.look()
+        }
     }
+}
 
-    #greet({ clockAheadMs }: Session): void {
-        const { log } = this.#options
-        log.info({ url: this.address.http }, "connected")
-        if (Math.abs(clockAheadMs) <= tolerableSkewMs) return
-        const direction = clockAheadMs > 0 ? "behind" : "ahead of"
-        log.warn(
-            { ms: Math.abs(clockAheadMs) },
-            `this machine's clock is ${direction} the ledger server's; deadlines are the server's`,
-        )
-    }
+function saySkew(log: Logger, { aheadMs, moved, isOff }: Skew): void {
+    const ms = Math.abs(aheadMs)
+    if (!isOff) return log.info({ ms }, "this machine's clock and the ledger server's agree again")
+    const direction = aheadMs > 0 ? "behind" : "ahead of"
+    const news = {
+        neither: `this machine's clock is ${direction} the ledger server's; deadlines are the server's`,
+        machine: `this machine's clock was set or stopped, and is ${direction} the ledger server's; deadlines are the server's`,
+        ledger: "the ledger server's clock went ahead: it dates entries in the future",
+    }[moved]
+    log.warn({ ms }, news)
 }
 
 function sayWaiting(log: Logger, error: unknown, ms: number): void {

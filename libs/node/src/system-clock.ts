@@ -1,33 +1,33 @@
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
 
-/**
- * setTimeout counts elapsed time and takes at most 2^31 ms; the clock may be set meanwhile. Looking at the clock
- * once a minute serves both.
- */
-const longestSleepMs = 60_000
+/** setTimeout takes at most 2^31 - 1 ms, and may be a little early by the clock that `elapsed` reads. */
+const longestTimerMs = 2 ** 31 - 1
 
 export const systemClock: Clock = {
     now: () => Date.now(),
 
-    async until(time, signal) {
+    elapsed: () => performance.now(),
+
+    async sleep(ms, signal) {
+        const end = performance.now() + ms
         for (;;) {
             signal?.throwIfAborted()
-            const left = time - Date.now()
+            const left = end - performance.now()
             if (left <= 0) return
-            await sleep(Math.min(left, longestSleepMs), signal)
+            await timer(Math.min(Math.ceil(left), longestTimerMs), signal)
         }
     },
 }
 
 /** Also ends when the signal comes, which is for the caller to notice. */
-function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+function timer(ms: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve) => {
         function wake(): void {
-            clearTimeout(timer)
+            clearTimeout(timeout)
             signal?.removeEventListener("abort", wake)
             resolve()
         }
-        const timer = setTimeout(wake, ms)
+        const timeout = setTimeout(wake, ms)
         signal?.addEventListener("abort", wake, { once: true })
     })
 }

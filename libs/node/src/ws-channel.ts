@@ -193,7 +193,7 @@ class WsChannel implements Channel {
 
     /** False where the signal comes first. */
     #passes(ms: number, signal: AbortSignal): Promise<boolean> {
-        return this.#clock.until(this.#clock.now() + ms, signal).then(
+        return this.#clock.sleep(ms, signal).then(
             () => true,
             () => false,
         )

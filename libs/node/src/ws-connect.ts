@@ -23,7 +23,7 @@ export async function connectWebSocket(
     const socket = open(url, limits)
     const settled = new AbortController()
     const given = AbortSignal.any([signal, settled.signal])
-    const late = clock.until(clock.now() + handshakeMs, given).then(
+    const late = clock.sleep(handshakeMs, given).then(
         () => new Error(`${url} did not answer within ${handshakeMs / 1000} s`),
         () => signal.reason as Error,
     )

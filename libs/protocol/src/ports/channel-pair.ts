@@ -40,8 +40,8 @@ function travel(latency: LineOptions["latency"]): Travel {
     const { clock, ms } = latency
     let previous = Promise.resolve()
     return (arrive) => {
-        const due = clock.now() + ms
-        previous = previous.then(() => clock.until(due)).then(arrive)
+        const due = clock.elapsed() + ms
+        previous = previous.then(() => clock.sleep(due - clock.elapsed())).then(arrive)
     }
 }
 

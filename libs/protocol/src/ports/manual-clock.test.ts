@@ -6,20 +6,20 @@ describe("ManualClock", () => {
     test("stands still until it is advanced", async () => {
         const clock = new ManualClock(1000)
         let reached = false
-        const waiting = clock.until(1010).then(() => (reached = true))
+        const waiting = clock.sleep(10).then(() => (reached = true))
         await settle()
-        expect([clock.now(), reached]).toStrictEqual([1000, false])
+        expect([clock.now(), clock.elapsed(), reached]).toStrictEqual([1000, 0, false])
         await clock.advance(9)
-        expect([clock.now(), reached]).toStrictEqual([1009, false])
+        expect([clock.now(), clock.elapsed(), reached]).toStrictEqual([1009, 9, false])
         await clock.advance(1)
-        expect([clock.now(), reached]).toStrictEqual([1010, true])
+        expect([clock.now(), clock.elapsed(), reached]).toStrictEqual([1010, 10, true])
         await waiting
     })
 
     test("does not wait for what has passed", async () => {
         const clock = new ManualClock(1000)
-        await expect(clock.until(1000)).resolves.toBeUndefined()
-        await expect(clock.until(0)).resolves.toBeUndefined()
+        await expect(clock.sleep(0)).resolves.toBeUndefined()
+        await expect(clock.sleep(-1)).resolves.toBeUndefined()
     })
 
     test("lets each waiter see its own time, and those it causes", async () => {
@@ -27,7 +27,7 @@ describe("ManualClock", () => {
         const seen: string[] = []
         async function every(name: string, ms: number): Promise<void> {
             for (let i = 1; i <= 3; i += 1) {
-                await clock.until(i * ms)
+                await clock.sleep(ms)
                 seen.push(`${name}${clock.now()}`)
             }
         }
@@ -41,27 +41,45 @@ describe("ManualClock", () => {
     test("rejects with the signal's reason, before or while it waits", async () => {
         const clock = new ManualClock()
         const stop = new AbortController()
-        const waiting = clock.until(10, stop.signal)
+        const waiting = clock.sleep(10, stop.signal)
         stop.abort(new Error("enough"))
         await expect(waiting).rejects.toThrow("enough")
-        await expect(clock.until(10, stop.signal)).rejects.toThrow("enough")
-        await expect(clock.until(0, stop.signal)).rejects.toThrow("enough")
+        await expect(clock.sleep(10, stop.signal)).rejects.toThrow("enough")
+        await expect(clock.sleep(0, stop.signal)).rejects.toThrow("enough")
+        expect(clock.waiting).toBe(0)
         await clock.advance(20)
     })
 
-    test("jumps forwards in one step and back without undoing anything", async () => {
+    test("wakes nobody, early or late, when its wall clock is set", async () => {
         const clock = new ManualClock(100)
         const seen: number[] = []
-        const waiting = [110, 120].map((time) => clock.until(time).then(() => seen.push(clock.now())))
-        await clock.setTime(130)
-        expect(seen).toStrictEqual([130, 130])
+        const waiting = clock.sleep(10).then(() => seen.push(clock.now()))
+        await clock.setTime(5000)
+        expect([clock.now(), clock.elapsed(), seen]).toStrictEqual([5000, 0, []])
         await clock.setTime(50)
-        expect(clock.now()).toBe(50)
-        waiting.push(clock.until(60).then(() => seen.push(clock.now())))
-        await settle()
-        expect(seen).toHaveLength(2)
         await clock.advance(10)
-        expect(seen).toStrictEqual([130, 130, 60])
-        await Promise.all(waiting)
+        expect([clock.elapsed(), seen]).toStrictEqual([10, [60]])
+        await waiting
+    })
+
+    test("goes on elapsing while its wall clock stands", async () => {
+        const clock = new ManualClock(100)
+        clock.stopWall()
+        await clock.advance(10)
+        expect([clock.now(), clock.elapsed()]).toStrictEqual([100, 10])
+        await clock.setTime(200)
+        await clock.advance(10)
+        expect([clock.now(), clock.elapsed()]).toStrictEqual([210, 20])
+    })
+
+    test("shares the passing of time with the clock of another machine, and no more", async () => {
+        const clock = new ManualClock(100)
+        const other = clock.ofAnotherMachine()
+        await other.setTime(7000)
+        let reached = false
+        const waiting = other.sleep(10).then(() => (reached = true))
+        await clock.advance(10)
+        expect([clock.now(), other.now(), reached]).toStrictEqual([110, 7010, true])
+        await waiting
     })
 })

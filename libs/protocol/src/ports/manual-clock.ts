@@ -1,36 +1,53 @@
 import type { Clock, UnixMs } from "./clock.ts"
 
-type Waiter = { readonly time: UnixMs; readonly resolve: () => void }
+type Waiter = { readonly time: number; readonly resolve: () => void }
+
+/** How far time has gone, for every machine in a test; waiters for the same moment in the order in which they came. */
+type Timeline = { elapsed: number; waiters: readonly Waiter[] }
 
 /** A clock that stands still until it is told to go on. */
 export class ManualClock implements Clock {
-    #now: UnixMs
-    /** By time; waiters for the same time in the order in which they came. */
-    #waiters: readonly Waiter[] = []
+    readonly #timeline: Timeline
+    /** The wall clock as it was set, and when. */
+    #wall: UnixMs
+    #setAt: number
+    #wallStands = false
 
-    constructor(now: UnixMs = 0) {
-        this.#now = now
+    constructor(now: UnixMs = 0, timeline: Timeline = { elapsed: 0, waiters: [] }) {
+        this.#timeline = timeline
+        this.#wall = now
+        this.#setAt = timeline.elapsed
+    }
+
+    /** For another machine: time passes on both at once, and each wall clock goes wrong by itself. */
+    ofAnotherMachine(): ManualClock {
+        return new ManualClock(this.now(), this.#timeline)
     }
 
     now(): UnixMs {
-        return this.#now
+        return this.#wallStands ? this.#wall : this.#wall + this.elapsed() - this.#setAt
+    }
+
+    elapsed(): number {
+        return this.#timeline.elapsed
     }
 
     /** How many wait: none, if whoever stopped waiting said so. */
     get waiting(): number {
-        return this.#waiters.length
+        return this.#timeline.waiters.length
     }
 
-    until(time: UnixMs, signal?: AbortSignal): Promise<void> {
+    sleep(ms: number, signal?: AbortSignal): Promise<void> {
+        const timeline = this.#timeline
         return new Promise((resolve, reject) => {
             signal?.throwIfAborted()
-            if (this.#now >= time) {
+            if (ms <= 0) {
                 resolve()
                 return
             }
-            const waiter: Waiter = { time, resolve: done }
+            const waiter: Waiter = { time: timeline.elapsed + ms, resolve: done }
             const calledOff = (): void => {
-                this.#waiters = this.#waiters.filter((other) => other !== waiter)
+                timeline.waiters = timeline.waiters.filter((other) => other !== waiter)
                 // AbortSignal's reason is whatever abort() was given, an Error unless somebody chose otherwise.
                 reject(signal?.reason as Error)
             }
@@ -39,34 +56,40 @@ export class ManualClock implements Clock {
                 resolve()
             }
             signal?.addEventListener("abort", calledOff, { once: true })
-            this.#waiters = [...this.#waiters, waiter].sort((a, b) => a.time - b.time)
+            timeline.waiters = [...timeline.waiters, waiter].sort((a, b) => a.time - b.time)
         })
     }
 
-    /** Goes from one awaited time to the next, and lets each waiter run as far as it gets before the next one. */
+    /** Goes from one awaited moment to the next, and lets each waiter run as far as it gets before the next one. */
     async advance(ms: number): Promise<void> {
-        const target = this.#now + ms
+        const timeline = this.#timeline
+        const target = timeline.elapsed + ms
         await settle()
         for (
-            let next = this.#waiters[0];
+            let next = timeline.waiters[0];
             next !== undefined && next.time <= target;
-            next = this.#waiters[0]
+            next = timeline.waiters[0]
         ) {
-            this.#now = Math.max(this.#now, next.time)
-            this.#waiters = this.#waiters.slice(1)
+            timeline.elapsed = next.time
+            timeline.waiters = timeline.waiters.slice(1)
             next.resolve()
             await settle()
         }
-        this.#now = target
+        timeline.elapsed = target
     }
 
-    /** Sets the clock, as an operator or a time server would: forwards or back, in one step. */
+    /** Sets the wall clock in one step, as a person, a time server or the end of a suspension does. No time passes. */
     async setTime(time: UnixMs): Promise<void> {
-        this.#now = time
-        const due = this.#waiters.filter((waiter) => waiter.time <= time)
-        this.#waiters = this.#waiters.filter((waiter) => waiter.time > time)
-        for (const waiter of due) waiter.resolve()
+        this.#wall = time
+        this.#setAt = this.elapsed()
+        this.#wallStands = false
         await settle()
+    }
+
+    /** The wall clock shows the same time from now on, as it does where the hardware fails; until it is set. */
+    stopWall(): void {
+        this.#wall = this.now()
+        this.#wallStands = true
     }
 }
 

@@ -26,7 +26,3 @@ test("saves no more than a burst", () => {
     const hour = 3_600_000
     expect(spent(0, hour, hour, hour, hour)).toStrictEqual([true, true, true, true, false])
 })
-
-test("takes nothing away when the clock is set back", () => {
-    expect(spent(60_000, 0, 0, 0)).toStrictEqual([true, true, true, false])
-})

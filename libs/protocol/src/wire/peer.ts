@@ -96,7 +96,7 @@ class Connection implements Peer {
     constructor(options: PeerOptions) {
         this.#options = options
         this.#questions = new Questions(options.side, options.clock, options.requestTimeoutMs)
-        this.#failures = fullBucket(options.limits.failures, options.clock.now())
+        this.#failures = fullBucket(options.limits.failures, options.clock.elapsed())
         this.closed = this.#read()
     }
 
@@ -254,7 +254,7 @@ class Connection implements Peer {
     /** Counts a failure of the peer; false, and the connection closed, where it was one too many. */
     #fail(id: number): boolean {
         const { limits, clock } = this.#options
-        const left = spend(this.#failures, limits.failures, clock.now())
+        const left = spend(this.#failures, limits.failures, clock.elapsed())
         if (left === undefined) this.#end(id, new Refusal("over-budget"), closeCodes.policy)
         else this.#failures = left
         return left !== undefined

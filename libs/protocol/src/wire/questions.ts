@@ -87,7 +87,7 @@ export class Questions {
     }
 
     async #tooLate(type: RequestType, signal: AbortSignal): Promise<never> {
-        await this.#clock.until(this.#clock.now() + this.#timeoutMs, signal)
+        await this.#clock.sleep(this.#timeoutMs, signal)
         throw new Unanswered(`${type}: no answer within ${this.#timeoutMs} ms`)
     }
 
