@@ -123,12 +123,12 @@ export class Follower {
 
     /** The first value that `look` finds, now or once the ledger has grown. */
     async until<T>(what: string, look: () => T | false | undefined, mostMs = 30_000): Promise<T> {
-        const deadline = systemClock.now() + mostMs
+        const deadline = systemClock.elapsed() + mostMs
         for (;;) {
             const found = look()
             if (found !== undefined && found !== false) return found
             const late = new AbortController()
-            const tooLate = systemClock.until(deadline, late.signal).then(
+            const tooLate = systemClock.sleep(deadline - systemClock.elapsed(), late.signal).then(
                 () => true,
                 () => false,
             )

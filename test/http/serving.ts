@@ -38,6 +38,7 @@ export async function serveSample(
         breathe: () => new Promise((resolve) => setImmediate(resolve)),
         onCommit: () => undefined,
         onUnanswered: () => undefined,
+        onSkew: () => undefined,
         onFault: (error) => failures.push(error),
     })
     const id = toHex(chain.chain)
