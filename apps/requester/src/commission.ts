@@ -102,12 +102,14 @@ export class Commission {
     /** The answer to a ReqDecryption, once the ledger that this side verifies has come as far as the question. */
     async open(asked: Message<"ReqDecryption">, timeoutMs: number): Promise<Message<"RespDecryption">> {
         const over = new AbortController()
-        let patient = true
         const tooLong = this.#clock.sleep(timeoutMs, over.signal).then(
-            () => (patient = false),
-            () => undefined,
+            () => true,
+            () => false,
         )
-        while (!this.#hasSeen(asked.index) && patient) await Promise.race([this.#moved.heard(), tooLong])
+        while (!this.#hasSeen(asked.index)) {
+            const isLate = await Promise.race([this.#moved.heard().then(() => false), tooLong])
+            if (isLate) break
+        }
         over.abort()
         const state = this.#state
         if (state === undefined || !this.#hasSeen(asked.index))
