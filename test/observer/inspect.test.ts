@@ -108,9 +108,22 @@ describe("a round", () => {
         expect(wrong).toMatch(/^share +member 1 .*, on record as wrong$/m)
         expect(wrong).toMatch(/^void .*: wrong-share/m)
         const late = await inspect(sampleRounds.withheld)
+        expect(late).toMatch(/^share +member 1 .*, late$/m)
         expect(late).toMatch(/^extension .*: the window now ends \+\d+ ms$/m)
         expect(late).toMatch(/^void .*: withheld, no share from member 1$/m)
         expect(late).toMatch(/^beacon .*, opened late: it elects nobody$/m)
+    })
+
+    test("of a committee shows whose shares opened it, and whose was wrong", async () => {
+        const lines = (await inspect(sampleRounds.committee)).split("\n")
+        const shares = lines.filter((line) => line.startsWith("share "))
+        expect(shares.map((line) => /member \d/.exec(line)?.[0])).toEqual([
+            "member 1",
+            "member 2",
+            "member 3",
+        ])
+        expect(shares.map((line) => line.endsWith(", on record as wrong"))).toEqual([true, false, false])
+        expect(lines.some((line) => line.startsWith("no share"))).toBe(false)
     })
 
     test("in progress says who is waited for, and until when", async () => {

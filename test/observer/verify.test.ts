@@ -89,6 +89,36 @@ describe("an honest ledger", () => {
         expect((await verify({ dir, chain })).remarks).toBe("")
     })
 
+    test("names the key holders that it convicts, and those that it misses", async () => {
+        const dir = await folderOf(filesOf(sample))
+        const { committee, solo } = sample.keys
+        const wrong = sample.entries.flatMap((entry, index) =>
+            entry.kind === "share" && !entry.valid ? [{ entry, index }] : [],
+        )
+        const { json } = await verifyJson({ dir, chain })
+        const blamed = new Map(json.keyHolders.map((one) => [one.identity, one]))
+        expect(json.keyHolders.length).toBe(blamed.size)
+        const liars = new Set(wrong.map(({ entry }) => toHex(entry.identity)))
+        expect(liars).toContain(toHex(committee.members[0]!.signer.publicKey))
+        for (const liar of liars) {
+            const own = wrong.filter(({ entry }) => toHex(entry.identity) === liar)
+            expect(blamed.get(liar)).toMatchObject({ wrongShares: own.length, firstWrong: own[0]?.index })
+        }
+        expect(blamed.get(toHex(solo.signer.publicKey))).toMatchObject({
+            ...{ member: 1, missing: 1, firstMissing: sampleRounds.withheld },
+        })
+        const others = [...blamed].filter(([identity]) => !liars.has(identity))
+        expect(others.map(([, { wrongShares, firstWrong }]) => [wrongShares, firstWrong])).toEqual(
+            others.map(() => [0, null]),
+        )
+        const { printed } = await verify({ dir })
+        expect(printed).toMatch(
+            /^CONVICTED {2}member 1 \([0-9a-f]{8}\) of requester [0-9a-f]{8}: signed 1 wrong share/m,
+        )
+        expect(printed).toMatch(/^missing {4}member 1 .*: no share in 1 withheld round, the first one 6$/m)
+        expect(printed).toContain("everything holds, up to here")
+    })
+
     test("is another chain than the one that was meant", async () => {
         const { json, error } = await verifyJson({
             dir: await folderOf(filesOf(sample)),

@@ -78,11 +78,21 @@ function endLines(record: RoundRecord, { green, yellow, red }: Colors): [string,
     }
     for (const { index, entry } of shares) {
         const { time, valid, share, identity } = entry
-        const verdict = valid ? "" : red(", on record as wrong")
+        const late = ended !== undefined && index > ended.index ? ", late" : ""
+        const verdict = valid ? late : `${late}${red(", on record as wrong")}`
         lines.push([
             "share",
             `member ${share.member} (${shortId(identity)})  ${after(time)}, entry ${index}${verdict}`,
         ])
+    }
+    const holders = opened.request.requester.members
+    const silent = holders.filter((_, at) => shares.every(({ entry }) => entry.share.member !== at + 1))
+    // A committee goes on without them, and its ledger says so only by what it lacks.
+    if (tally !== undefined && holders.length > 1 && silent.length > 0) {
+        const names = silent.map(
+            (identity) => `member ${holders.indexOf(identity) + 1} (${shortId(identity)})`,
+        )
+        lines.push(["no share", names.join(", ")])
     }
     if (ended !== undefined) {
         const { reason, missing, time } = ended.entry

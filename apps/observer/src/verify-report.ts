@@ -18,6 +18,20 @@ type Unfinished = {
     readonly deadline: string
 }
 
+/** A key holder that signed wrong shares, or that was missed in withheld rounds. */
+type Blamed = {
+    readonly member: number
+    /** Hexadecimal, as those of the ledger's entries. */
+    readonly identity: string
+    readonly requester: string
+    readonly wrongShares: number
+    /** The entry that convicts it. */
+    readonly firstWrong: number | null
+    readonly missing: number
+    /** The first round that was withheld without its share. */
+    readonly firstMissing: number | null
+}
+
 export type VerifyJson = {
     readonly holds: boolean
     readonly source: string
@@ -29,6 +43,7 @@ export type VerifyJson = {
     readonly beacons: number
     readonly voids: number
     readonly unfinished: Unfinished | null
+    readonly keyHolders: readonly Blamed[]
     readonly rules: readonly Verdict[]
 }
 
@@ -41,7 +56,16 @@ export function reportJson(report: Report, { where, size }: LedgerSource): Verif
         name: state?.genesis.name ?? null,
         ...{ size, verified, beacons, voids },
         unfinished: unfinishedRound(state) ?? null,
+        keyHolders: report.keyHolders.map(blamed),
         rules: verdicts,
+    }
+}
+
+function blamed({ identity, requester, member, wrong, missing }: Report["keyHolders"][number]): Blamed {
+    return {
+        ...{ member, identity: toHex(identity), requester: toHex(requester) },
+        ...{ wrongShares: wrong.count, firstWrong: wrong.first?.index ?? null },
+        ...{ missing: missing.count, firstMissing: missing.first?.round ?? null },
     }
 }
 
@@ -70,6 +94,7 @@ export function brokenRule({ verdicts }: Pick<Report, "verdicts">): string | und
 
 export function reportText(json: VerifyJson, colors: Colors): string {
     const { chain, name, source, rules, verified, size, beacons, voids, unfinished, holds } = json
+    const { keyHolders } = json
     const ledger = chain === null ? [] : [`chain   ${chain} (${name ?? ""})`]
     const counts = `${amount(beacons, "beacon")}, ${amount(voids, "void round")}`
     return [
@@ -78,6 +103,11 @@ export function reportText(json: VerifyJson, colors: Colors): string {
         "",
         ...rules.flatMap((rule) => ruleLines(rule, holds, colors)),
         "",
+        ...keyHolders.slice(0, mostBlamed).flatMap((one) => blameLines(one, colors)),
+        ...(keyHolders.length > mostBlamed
+            ? [`… and ${keyHolders.length - mostBlamed} more; --json names them`]
+            : []),
+        ...(keyHolders.length > 0 ? [""] : []),
         `${verified} of ${amount(size, "entry", "entries")} verified: ${counts}`,
         ...(unfinished === null ? [] : [progressOf(unfinished)]),
         holds
@@ -114,6 +144,20 @@ function offenceLines(first: Verdict["first"], colors: Colors): string[] {
     const shown = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
     const line = `${colors.red(code)} at entry ${index}: ${refusals[code][1]}`
     return [`        ${line}`, ...(shown.length === 0 ? [] : [`        ${shown.join(", ")}`])]
+}
+
+/** Anybody may register committees and let them fail. */
+const mostBlamed = 20
+
+function blameLines(one: Blamed, { red, yellow, bold }: Colors): string[] {
+    const { wrongShares, firstWrong, missing, firstMissing } = one
+    const who = `member ${one.member} (${one.identity.slice(0, 8)}) of requester ${one.requester.slice(0, 8)}`
+    const convicted = `signed ${amount(wrongShares, "wrong share")}, the first in entry ${firstWrong ?? ""}`
+    const missed = `no share in ${amount(missing, "withheld round")}, the first one ${firstMissing ?? ""}`
+    return [
+        ...(wrongShares > 0 ? [`${red(bold("CONVICTED"))}  ${who}: ${convicted}`] : []),
+        ...(missing > 0 ? [`${yellow("missing")}    ${who}: ${missed}`] : []),
+    ]
 }
 
 function progressOf(unfinished: Unfinished): string {

@@ -67,8 +67,9 @@ async function openOwnDir(path: string | undefined): Promise<DataDir | undefined
     return path === undefined ? undefined : openDataDir({ path, named: false, role: "observer" })
 }
 
-export function line({ round, output, contributors, index }: WatchedRound): string {
-    const who = `${contributors} ${contributors === 1 ? "contributor" : "contributors"}`
+export function line({ round, output, contributors, index, openedBy, members = 1 }: WatchedRound): string {
+    const opened = openedBy === undefined ? "" : `, opened by ${openedBy.join(" ")} of ${members}`
+    const who = `${contributors} ${contributors === 1 ? "contributor" : "contributors"}${opened}`
     const { bold, dim, green } = terminal.colors
     return `${bold(`round ${round}`)}  ${output}  ${dim(`${who}, entry ${index},`)} ${green("verified")}\n`
 }

@@ -15,6 +15,9 @@ export type WatchedRound = {
     /** Of the beacon's entry in the ledger. */
     readonly index: number
     readonly verified: true
+    /** Of a committee: the members whose shares opened it. */
+    readonly openedBy?: readonly number[]
+    readonly members?: number
 }
 
 export type WatchOptions = {
@@ -60,6 +63,7 @@ function roundOf({ entry, before }: Step): number {
 function watchedRound({ entry, before, after, index }: Step): WatchedRound | undefined {
     const sealed = before?.current
     if (entry.kind !== "beacon" || sealed?.round !== entry.round) return undefined
+    const members = sealed.request.requester.members.length
     return {
         chain: toHex(after.chain),
         round: entry.round,
@@ -68,6 +72,7 @@ function watchedRound({ entry, before, after, index }: Step): WatchedRound | und
         contributors: sealed.contributions.length,
         index,
         verified: true,
+        ...(members > 1 && { openedBy: entry.shares.map(({ member }) => member), members }),
     }
 }
 

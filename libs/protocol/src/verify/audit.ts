@@ -14,6 +14,8 @@ import type { ChainState, Genesis } from "../ledger/state.ts"
 import { verifyEntry } from "../ledger/verify.ts"
 import { Refusal, require } from "../wire/refusal.ts"
 import type { Facts, RefusalCode } from "../wire/refusal.ts"
+import { KeyHolders } from "./key-holders.ts"
+import type { KeyHolderRecord } from "./key-holders.ts"
 import { entryRules, laterRules, logRules, ruleBroken } from "./rules.ts"
 import type { RuleName } from "./rules.ts"
 
@@ -36,6 +38,8 @@ export type Report = {
     readonly state: ChainState | undefined
     readonly beacons: number
     readonly voids: number
+    /** Key holders that were convicted or missed. No rule is broken by that, and no honest ledger hides it. */
+    readonly keyHolders: readonly KeyHolderRecord[]
 }
 
 export type AuditInput = {
@@ -51,6 +55,7 @@ export type AuditInput = {
 
 type Progress = {
     readonly counts: Map<EntryKind, number>
+    readonly keyHolders: KeyHolders
     state: ChainState | undefined
     checkpoint: Checkpoint | undefined
     pinnedHolds: boolean
@@ -60,6 +65,7 @@ type Progress = {
 export async function audit(input: AuditInput): Promise<Report> {
     const progress: Progress = {
         counts: new Map(),
+        keyHolders: new KeyHolders(),
         state: undefined,
         checkpoint: undefined,
         // Every ledger extends the empty one.
@@ -79,7 +85,9 @@ async function replay(input: AuditInput, progress: Progress): Promise<void> {
             kind = undefined
             const entry = decodeEntry(bytes)
             kind = entry.kind
-            progress.state = step(progress.state, entry, input)
+            const before = progress.state
+            progress.state = step(before, entry, input)
+            if (before !== undefined) progress.keyHolders.take(before, entry)
             progress.counts.set(kind, (progress.counts.get(kind) ?? 0) + 1)
             progress.checkpoint ??= openHead(progress, progress.state.genesis, input.checkpoint)
             comparePinned(input, progress)
@@ -142,7 +150,10 @@ function compareRoot({ pinned }: AuditInput, progress: Progress): void {
         }
 }
 
-function report(input: AuditInput, { counts, state, checkpoint, pinnedHolds, offence }: Progress): Report {
+function report(
+    input: AuditInput,
+    { counts, keyHolders, state, checkpoint, pinnedHolds, offence }: Progress,
+): Report {
     const broken = (rule: RuleName) => offence?.rule === rule
     const verdict = (rule: RuleName, says: string, checked: number): Verdict => {
         if (!broken(rule)) return { rule, says, verdict: checked > 0 ? "holds" : "not-reached", checked }
@@ -176,5 +187,6 @@ function report(input: AuditInput, { counts, state, checkpoint, pinnedHolds, off
         state,
         beacons: counts.get("beacon") ?? 0,
         voids: counts.get("void") ?? 0,
+        keyHolders: keyHolders.records,
     }
 }
