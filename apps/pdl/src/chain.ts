@@ -50,7 +50,7 @@ export type ChainOptions = {
     readonly onCommit: (appended: Appended, state: ChainState) => void
     readonly onUnanswered: (member: string, round: number, error: unknown) => void
     readonly onSkew: OnSkew
-    /** A defect or a failed store: the process must end, and start again from what the store holds. */
+    /** A defect or a failed store: this object is of no use any more, and its owner starts again from the store. */
     readonly onFault: (error: unknown) => void
 }
 
@@ -115,6 +115,7 @@ export class Chain {
     readonly #keeper: RoundKeeper
     readonly #peers = new Set<Peer>()
     readonly #subscriptions = new Set<Subscription>()
+    #stopped = false
 
     static async open(options: ChainOptions): Promise<Chain> {
         const head = await options.store.head()
@@ -131,7 +132,11 @@ export class Chain {
 
     private constructor(options: ChainOptions, { state, tree, rounds, past }: Recovered, head: Head) {
         const { store, keys, clock, backlog, breathe } = options
-        this.#options = options
+        const onFault = (error: unknown): void => {
+            this.#stopped = true
+            options.onFault(error)
+        }
+        this.#options = { ...options, onFault }
         this.chain = state.chain
         this.tree = tree
         this.rounds = rounds
@@ -147,7 +152,7 @@ export class Chain {
             ledgerSeed,
             clock: this.#clock,
             onCommit,
-            onFault: options.onFault,
+            onFault,
         })
         this.acceptance = new Acceptance({
             writer: this.#writer,
@@ -175,6 +180,11 @@ export class Chain {
 
     get head(): Head {
         return this.#writer.head
+    }
+
+    /** By a fault: what it knows may not be what its store holds, so it answers nothing any more. */
+    get stopped(): boolean {
+        return this.#stopped
     }
 
     get connections(): number {

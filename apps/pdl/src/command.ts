@@ -3,36 +3,77 @@ import { toHex } from "@tallylight/crypto/bytes.js"
 import { addOptions } from "@tallylight/node/cli.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { loadConfig } from "@tallylight/node/config.js"
-import { initDataDir, openDataDir } from "@tallylight/node/data-dir.js"
+import type { Overrides } from "@tallylight/node/config.js"
+import { initDataDir, lookIntoDataDir, openDataDir } from "@tallylight/node/data-dir.js"
+import type { DataDir } from "@tallylight/node/data-dir.js"
 import { makeLogger } from "@tallylight/node/logger.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { Command } from "commander"
 import { pdlConfig } from "./config.ts"
 import type { PdlConfig } from "./config.ts"
-import { fillDataDir } from "./create.ts"
+import { makeChain } from "./create.ts"
+import { readChains } from "./read-chains.ts"
 import { runPdl } from "./run.ts"
+import type { Running } from "./run.ts"
 
 const defaultDir = "data/pdl"
 
 type Options = CommonOptions & { readonly json?: true }
 
+const noOptions: Options = { logLevel: "info" }
+
 export function pdlCommand(stop: AbortSignal): Command {
     const command = new Command("pdl")
         .description("run the ledger server: it coordinates rounds and keeps the public ledger")
-        .option("--json", "print where it listens as one JSON object")
+        .option("--json", "print where it listens, or its chains, as one JSON object")
+        .configureHelp({ showGlobalOptions: true })
         .action(async (options: Options) => run(options, stop))
         .addHelpText("after", `\nWithout --data the folder ${defaultDir} is used, and made on the first run.`)
     addOptions(command, "config", "data", "url", "logLevel")
-    const init = new Command("init")
-        .description("make a data directory with new keys and the first entry of a new chain")
-        .action(async (_: unknown, { parent }: Command) => {
-            const options = parent?.opts<Options>() ?? { logLevel: "info" }
-            const config = await load(options)
-            const path = options.data ?? defaultDir
-            await initDataDir(path, "pdl", (dir) => fillDataDir(dir, config.chain))
-            process.stdout.write(`made ${path}: a new chain named ${config.chain.name}\n`)
-        })
-    return command.addCommand(init)
+    command
+        .command("init")
+        .description("make a data directory with the keys and the first entry of a new chain")
+        .action(async (_: unknown, { parent }: Command) => init(parent?.opts<Options>() ?? noOptions))
+    command
+        .command("add-chain")
+        .description("add a chain, with keys of its own, to a data directory on which no ledger server runs")
+        .option("--name <name>", "what people call it; otherwise as the configuration says")
+        .action(async ({ name }: { readonly name?: string }, { parent }: Command) =>
+            addChain(parent?.opts<Options>() ?? noOptions, name),
+        )
+    command
+        .command("chains")
+        .description("list the chains of a data directory")
+        .action(async (_: unknown, { parent }: Command) => listChains(parent?.opts<Options>() ?? noOptions))
+    return command
+}
+
+async function init(options: Options): Promise<void> {
+    const { chain } = await load(options)
+    const path = options.data ?? defaultDir
+    await initDataDir(path, "pdl", async (dir) => {
+        await makeChain(dir, chain)
+    })
+    process.stdout.write(`made ${path}: a new chain named ${chain.name}\n`)
+}
+
+async function addChain(options: Options, name: string | undefined): Promise<void> {
+    const { chain } = await load(options, { chain: { name } })
+    const dir = await openDataDir({ path: options.data ?? defaultDir, named: true, role: "pdl" })
+    try {
+        const id = toHex(await makeChain(dir, chain))
+        process.stdout.write(
+            `chain ${id} (${chain.name})\nadded to ${dir.path}; start the ledger server again\n`,
+        )
+    } finally {
+        await dir.release()
+    }
+}
+
+async function listChains({ data, json }: Options): Promise<void> {
+    const chains = await readChains(await lookIntoDataDir(data ?? defaultDir, "pdl"))
+    const lines = chains.map(({ id, name, size }) => `chain ${id} (${name}), ${size} entries\n`)
+    process.stdout.write(json ? `${JSON.stringify({ chains })}\n` : lines.join(""))
 }
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {
@@ -42,23 +83,34 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
         path: options.data ?? defaultDir,
         named: options.data !== undefined,
         role: "pdl",
-        fill: (made) => fillDataDir(made, config.chain),
+        fill: async (made) => {
+            await makeChain(made, config.chain)
+        },
     })
     try {
-        await runPdl(dir, config, log, stop, ({ url, chain }) => {
-            const id = toHex(chain.chain)
-            const { name } = chain.state.genesis
-            const text = `chain ${id} (${name})\nlistening at ${url}, data in ${dir.path}\n`
-            const json = `${JSON.stringify({ url, chain: id, name, data: dir.path })}\n`
-            process.stdout.write(options.json ? json : text)
+        await runPdl(dir, config, log, stop, (running) => {
+            process.stdout.write(options.json ? listeningJson(running, dir) : listeningText(running, dir))
         })
     } finally {
         await dir.release()
     }
 }
 
-async function load({ config, url }: Options): Promise<PdlConfig> {
-    return loadConfig(pdlConfig, config, url === undefined ? {} : listenAt(url))
+function listeningText({ url, chains }: Running, { path }: DataDir): string {
+    const lines = [...chains].map(([id, { state }]) => `chain ${id} (${state.genesis.name})\n`)
+    return `${lines.join("")}listening at ${url}, data in ${path}\n`
+}
+
+function listeningJson({ url, chains }: Running, { path: data }: DataDir): string {
+    const named = [...chains].map(([id, { state }]) => ({ id, name: state.genesis.name }))
+    const [first, second] = named
+    // Only one that is alone can be meant without being named.
+    const only = first !== undefined && second === undefined ? { chain: first.id, name: first.name } : {}
+    return `${JSON.stringify({ url, ...only, data, chains: named })}\n`
+}
+
+async function load({ config, url }: Options, overrides: Overrides = {}): Promise<PdlConfig> {
+    return loadConfig(pdlConfig, config, { ...(url === undefined ? {} : listenAt(url)), ...overrides })
 }
 
 function listenAt(url: string): { host: string; port: number } {

@@ -1,46 +1,48 @@
-/** A new chain in a new data directory: its keys, its genesis entry, its ledger of one entry. */
-import { mkdir } from "node:fs/promises"
+/** A new chain in a data directory: its keys, its genesis entry, its ledger of one entry. */
+import { mkdir, rename, rm } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import { toHex } from "@tallylight/crypto/bytes.js"
 import { vrfPublicKey } from "@tallylight/crypto/ecvrf.js"
 import { ed25519PublicKey } from "@tallylight/crypto/ed25519.js"
 import type { DataDir } from "@tallylight/node/data-dir.js"
-import { createKeyFile, readKeyFile } from "@tallylight/node/key-files.js"
+import { syncFolder } from "@tallylight/node/durable-file.js"
+import { createKeyFile } from "@tallylight/node/key-files.js"
 import { openSqliteStore } from "@tallylight/node/sqlite-store.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
-import { protocolVersion } from "@tallylight/protocol/chain/genesis.js"
+import { UserError } from "@tallylight/node/user-error.js"
+import { chainId, protocolVersion } from "@tallylight/protocol/chain/genesis.js"
 import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import { createChain } from "./chain.ts"
 import type { ChainKeys } from "./chain.ts"
+import { chainFolder, isThere, keyFiles, ledgerPath, readKeys } from "./chain-folder.ts"
 import type { PdlConfig } from "./config.ts"
 
-export const ledgerFile = "ledger.db"
-
-const keyPaths = {
-    ledger: "keys/ledger.key",
-    message: "keys/message.key",
-    vrf: "keys/vrf.key",
-} as const
-
-export async function readKeys({ file }: DataDir): Promise<ChainKeys> {
-    return {
-        ledgerSeed: await readKeyFile(file(keyPaths.ledger), "ledger"),
-        messageSeed: await readKeyFile(file(keyPaths.message), "message"),
-        vrfSeed: await readKeyFile(file(keyPaths.vrf), "vrf"),
-    }
-}
-
-export async function fillDataDir(dir: DataDir, config: PdlConfig["chain"]): Promise<void> {
-    await mkdir(dir.file("keys"), { mode: 0o700 })
-    for (const [purpose, path] of Object.entries(keyPaths) as [keyof typeof keyPaths, string][])
-        await createKeyFile(dir.file(path), purpose, systemRandom(32))
-    const keys = await readKeys(dir)
-    const store = await openSqliteStore(dir.file(ledgerFile), { create: true })
+/** Resolves to the chain's id. Its folder gets its name when it is complete. */
+export async function makeChain(dir: DataDir, config: PdlConfig["chain"]): Promise<Uint8Array> {
+    const folder = chainFolder(dir, config.name)
+    if (await isThere(folder))
+        throw new UserError(
+            `${folder.path} exists: no two chains of one ledger server have the same name; choose another with --name`,
+        )
+    const draft = { ...folder, path: `${folder.path}.new` }
+    await rm(draft.path, { recursive: true, force: true })
+    await mkdir(join(draft.path, "keys"), { recursive: true, mode: 0o700 })
+    for (const [purpose, path] of Object.entries(keyFiles) as [keyof typeof keyFiles, string][])
+        await createKeyFile(join(draft.path, path), purpose, systemRandom(32))
+    const keys = await readKeys(draft)
+    const genesis = genesisOf(config, keys)
+    const store = await openSqliteStore(ledgerPath(draft), { create: true })
     try {
-        await createChain(store, genesisOf(config, keys), keys.ledgerSeed)
+        await createChain(store, genesis, keys.ledgerSeed)
     } finally {
         await store.close()
     }
+    await syncFolder(draft.path)
+    await rename(draft.path, folder.path)
+    await syncFolder(dirname(folder.path))
+    await syncFolder(dir.path)
+    return chainId(genesis)
 }
 
 function genesisOf({ name, origin, ...parameters }: PdlConfig["chain"], keys: ChainKeys): Genesis {

@@ -54,7 +54,7 @@ const summary = z.strictObject({
     origin: z.string(),
     size: index,
     rounds: index,
-    phase: z.enum(["idle", "open", "sealed"]),
+    phase: z.enum(["idle", "open", "sealed", "stopped"]),
     queued: index,
     parties: index,
     connections: index,

@@ -31,6 +31,7 @@ export function addReadSide(server: FastifyInstance, { chains, unready, onFailur
     const chainOf = (id: string): Chain => {
         const chain = chains.get(id)
         if (chain === undefined) throw new Refusal("wrong-chain", { chain: id.slice(0, 64) })
+        require(!chain.stopped, "shutting-down")
         return chain
     }
 
@@ -106,12 +107,19 @@ export function addReadSide(server: FastifyInstance, { chains, unready, onFailur
     )
 }
 
-function summary(id: string, { state, head, connections }: Chain): Record<string, Json> {
+function summary(id: string, { state, head, connections, stopped }: Chain): Record<string, Json> {
     const { name, origin } = state.genesis
     const { parties, rounds, current, queue } = state
     const registered = [...parties.values()].filter(({ revoked }) => !revoked).length
     return {
-        ...{ id, name, origin, size: head.size, rounds, phase: current?.phase ?? "idle" },
+        ...{
+            id,
+            name,
+            origin,
+            size: head.size,
+            rounds,
+            phase: stopped ? "stopped" : (current?.phase ?? "idle"),
+        },
         ...{ queued: queue.length, parties: registered, connections },
     }
 }
@@ -169,14 +177,20 @@ function parse<T>(schema: z.ZodType<T>, input: unknown, path: string): T {
     })
 }
 
+function statusOf({ code }: Refusal): number {
+    if (code === "shutting-down") return 503
+    return code === "no-such-entry" || code === "wrong-chain" ? 404 : 400
+}
+
 export function answerError(
     error: unknown,
     reply: FastifyReply,
     onFailure: ReadSide["onFailure"],
 ): FastifyReply {
     if (error instanceof Refusal) {
-        const status = error.code === "no-such-entry" || error.code === "wrong-chain" ? 404 : 400
-        return reply.code(status).send({ code: error.code, detail: error.message, facts: error.facts })
+        return reply
+            .code(statusOf(error))
+            .send({ code: error.code, detail: error.message, facts: error.facts })
     }
     // Fastify's own refusals of a request carry a status; anything else is a defect of ours, and stays here.
     const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500

@@ -27,7 +27,7 @@ const octets = (description: string): Content => ({
 })
 
 const id = { id: chainIdParam }
-const missing = { 404: "Failure" } as const
+const missing = { 404: "Failure", 503: "Failure" } as const
 const wrong = { 400: "Failure", ...missing } as const
 
 /** Every route of the read side: a test compares them with those that the server has. */
@@ -162,7 +162,7 @@ const meanings: Readonly<Record<string, string>> = {
     400: "A parameter is malformed.",
     404: "There is no such chain, round or entry.",
     500: "A defect of this server.",
-    503: "The server is stopping.",
+    503: "The server is stopping, or this chain is stopped.",
 }
 
 function schemaOf(type: z.ZodType): JsonSchema {

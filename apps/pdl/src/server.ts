@@ -33,7 +33,9 @@ export async function serve(
         socket.on("error", () => socket.destroy())
         const chain = chainAt(request.url ?? "", readSide.chains)
         if (chain === undefined) return refuseUpgrade(socket, "404 Not Found")
-        if (sockets.clients.size >= limits.connections)
+        // An even share each: a chain that everybody connects to leaves the others their room.
+        const share = Math.ceil(limits.connections / readSide.chains.size)
+        if (chain.stopped || chain.connections >= share || sockets.clients.size >= limits.connections)
             return refuseUpgrade(socket, "503 Service Unavailable")
         sockets.handleUpgrade(request, socket, head, (client) => {
             void chain.serve(wsChannel(client, limits, clock))

@@ -30,7 +30,14 @@ export type DataDirOptions = {
 
 type Fill = (dir: DataDir) => Promise<void>
 
-const formatVersion = 1
+/** Counted up with every change of what lies where. */
+const formats: Readonly<Record<DataRole, number>> = {
+    pdl: 2,
+    requester: 1,
+    party: 1,
+    "entropy-node": 1,
+    observer: 1,
+}
 const markerName = "tallylight.json"
 const markerShape = z.object({ role: z.string(), format: z.int() })
 
@@ -43,11 +50,7 @@ export async function openDataDir({ path, named, role, fill }: DataDirOptions): 
     const marker = await readIfThere(join(folder, markerName))
     if (marker !== undefined) checkMarker(folder, marker, role)
     else if (!named) await makeRoom(folder)
-    else {
-        throw new UserError(
-            `${path} is no data directory; run \`tallylight ${role} init --data ${path}\` first, or correct the path`,
-        )
-    }
+    else throw noDataDir(path, role)
     const lock = await lockFolder(folder)
     try {
         // Looked for again under the lock: another process may have made the folder meanwhile.
@@ -58,6 +61,15 @@ export async function openDataDir({ path, named, role, fill }: DataDirOptions): 
         throw error
     }
     return dataDir(folder, lock)
+}
+
+/** For commands that only read, also while another process has the directory open. */
+export async function lookIntoDataDir(path: string, role: DataRole): Promise<Pick<DataDir, "path" | "file">> {
+    const folder = resolve(path)
+    const marker = await readIfThere(join(folder, markerName))
+    if (marker === undefined) throw noDataDir(path, role)
+    checkMarker(folder, marker, role)
+    return { path: folder, file: (name) => join(folder, name) }
 }
 
 /**
@@ -99,7 +111,7 @@ async function makeRoom(folder: string): Promise<void> {
 async function furnish(folder: string, lock: ProcessLock, role: DataRole, fill?: Fill): Promise<void> {
     await refuseUnlessEmpty(folder)
     await fill?.(dataDir(folder, lock))
-    await createDurably(join(folder, markerName), `${JSON.stringify({ role, format: formatVersion })}\n`)
+    await createDurably(join(folder, markerName), `${JSON.stringify({ role, format: formats[role] })}\n`)
 }
 
 async function refuseUnlessEmpty(folder: string): Promise<void> {
@@ -121,9 +133,22 @@ function checkMarker(folder: string, content: Buffer, role: DataRole): void {
     if (marker.data.role !== role) {
         throw new UserError(`${folder} is the data directory of a ${marker.data.role}, not of a ${role}`)
     }
-    if (marker.data.format > formatVersion) {
-        throw new UserError(`${folder} has format ${marker.data.format}, made by a newer Tallylight`)
+    const { format } = marker.data
+    if (format > formats[role]) {
+        throw new UserError(`${folder} has format ${format}, made by a newer Tallylight`)
     }
+    if (format < formats[role]) {
+        throw new UserError(
+            `${folder} has format ${format} of an older Tallylight, and this one keeps format ${formats[role]}; ` +
+                `“Upgrades” in docs/OPERATING.md says what to move where`,
+        )
+    }
+}
+
+function noDataDir(path: string, role: DataRole): UserError {
+    return new UserError(
+        `${path} is no data directory; run \`tallylight ${role} init --data ${path}\` first, or correct the path`,
+    )
 }
 
 function parseJson(text: string): unknown {

@@ -32,7 +32,9 @@ export async function createLedgerFile(path: string): Promise<void> {
 
 export async function connectToLedger(path: string, mode: "write" | "read"): Promise<SqliteConnection> {
     if (!(await exists(path))) {
-        throw new UserError(`there is no ledger ${path}; run \`pdl init\` to begin one`)
+        throw new UserError(
+            `there is no ledger ${path}; “Backup” in docs/OPERATING.md says what may take its place`,
+        )
     }
     const connection = await SqliteConnection.open(path, mode)
     try {
