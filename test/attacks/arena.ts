@@ -1,4 +1,5 @@
 /** A real ledger server in a process of its own, and the honest people who run rounds on it over real sockets. */
+import assert from "node:assert/strict"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { encodePoint } from "@tallylight/crypto/ristretto255.js"
@@ -8,6 +9,7 @@ import type { ChainAddress } from "@tallylight/node/find-chain.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
 import { joinCommittee, makeRequesterRegistration } from "@tallylight/protocol/chain/requester.js"
+import { makeRevocation } from "@tallylight/protocol/chain/revocation.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
 import type { EntryOf, RecordedShare } from "@tallylight/protocol/ledger/entry.js"
 import { nameOf } from "@tallylight/protocol/ledger/state.js"
@@ -20,6 +22,7 @@ import { makeRequest } from "@tallylight/protocol/round/request.js"
 import { tallies } from "@tallylight/protocol/round/schedule.js"
 import { openTally } from "@tallylight/protocol/round/share.js"
 import type { SampleMember, SampleParty, SampleRequester } from "@tallylight/protocol/sample/sample-keys.js"
+import { Bell } from "@tallylight/protocol/session/bell.js"
 import type { Message, Receipt, RequestType } from "@tallylight/protocol/wire/messages.js"
 import { Stage } from "../network/stage.ts"
 import { nextLine } from "../processes/run.ts"
@@ -53,8 +56,11 @@ export function newRequester(members = 1): SampleRequester {
     return { signer, polynomial, members: seats }
 }
 
-/** What a member says when it is asked to open a tally. */
-export type Opens = (sealed: SealedRound, member: SampleMember) => Promise<RecordedShare>
+/** What a member says when it is asked to open a tally; under its own name where it gives no other. */
+export type Opens = (
+    sealed: SealedRound,
+    member: SampleMember,
+) => Promise<RecordedShare & { readonly identity?: Uint8Array }>
 
 export class Arena {
     readonly processes: Stage
@@ -64,8 +70,9 @@ export class Arena {
     readonly parties: readonly SampleParty[]
     readonly requester: SampleRequester
     readonly ledger: Follower
-    /** What the PDL said to the key holders about their answers. */
-    readonly verdicts: (Receipt | Message<"RespError">)[] = []
+    /** What the PDL said to each key holder about its answers in each round: a code, or “logged”. */
+    readonly #verdicts = new Map<string, string[]>()
+    readonly #judged = new Bell()
     /** Attacks put their own in here; `opensHonestly` is what belongs here. */
     opens: Opens = (sealed, member) => this.opensHonestly(sealed, member)
     readonly #stranger: Stranger
@@ -113,7 +120,7 @@ export class Arena {
     async #register(): Promise<void> {
         for (const party of this.parties) await this.registerParty(party)
         await this.registerRequester(this.requester)
-        for (const member of this.requester.members) this.#seats.push(await this.#seat(member))
+        for (const member of this.requester.members) await this.seat(member)
     }
 
     get chain(): Uint8Array {
@@ -157,6 +164,26 @@ export class Arena {
         await this.logged(receipt.index)
     }
 
+    /** Everybody's registration once more, so that it lives on. */
+    async renew(): Promise<void> {
+        const next = (known: { readonly sequence: number } | undefined): number => (known?.sequence ?? -1) + 1
+        const { parties, requesters } = this.state
+        for (const party of this.parties)
+            await this.registerParty(party, next(parties.get(nameOf(party.signer.publicKey))))
+        await this.registerRequester(
+            this.requester,
+            next(requesters.get(nameOf(this.requester.signer.publicKey))),
+        )
+    }
+
+    /** Revokes the registration of a party that was here for one attack. */
+    async retire({ signer }: SampleParty): Promise<void> {
+        const known = this.state.parties.get(nameOf(signer.publicKey))
+        const revocation = makeRevocation(this.chain, signer, (known?.sequence ?? 0) + 1)
+        const { receipt } = await this.#stranger.ask("ReqRevoke", revocation)
+        await this.logged(receipt.index)
+    }
+
     committeeOf({ signer, polynomial, members }: SampleRequester, sequence = 0) {
         const plan = {
             ...{ identity: signer.publicKey, dealt: members.length > 1 },
@@ -192,6 +219,15 @@ export class Arena {
     async openRound(): Promise<OpenRound> {
         const index = await this.request()
         return this.ticketFor(index)
+    }
+
+    /** Rounds after rounds, until one is open that is as wanted. */
+    async openLotteryWhere(suits: (current: OpenRound) => boolean): Promise<OpenRound> {
+        for (;;) {
+            const current = await this.openLottery()
+            if (suits(current)) return current
+            await this.finish()
+        }
     }
 
     /** A round with a seed, in which `expectedContributors` of the roster are elected on average. */
@@ -254,7 +290,12 @@ export class Arena {
         const { current } = this.state
         const round = current?.phase === "open" ? await this.answerAll() : current?.round
         if (round === undefined) throw new Error("no round is in progress")
-        return this.endOf(round)
+        const end = await this.endOf(round)
+        if (end.kind === "beacon" || current?.request.retry === true) return end
+        if (end.reason !== "no-contributor" && end.reason !== "below-minimum") return end
+        // Tried once more, with everybody elected.
+        await this.ledger.until("the retry", () => this.state.current?.request.retry === true)
+        return this.finish()
     }
 
     endOf(round: number): Promise<EntryOf<"beacon"> | EntryOf<"void">> {
@@ -271,21 +312,40 @@ export class Arena {
         return Promise.resolve(openTally(this.chain, sealed, own))
     }
 
-    async #seat(member: SampleMember): Promise<Follower> {
-        return Follower.connect(this.address, {
+    /** Connects a key holder, who answers as `opens` says. */
+    async seat(member: SampleMember): Promise<Follower> {
+        const given = new Map<number, string>()
+        const seat = await Follower.connect(this.address, {
             role: "requester",
             signer: member.signer,
             handlers: {
-                ReqDecryption: async (asked) => {
-                    const sealed = await this.ledger.until(`tally ${asked.index}`, () => {
-                        return tallies(this.state).find(({ tallyIndex }) => tallyIndex === asked.index)
-                    })
+                ReqDecryption: async (asked, _, id) => {
+                    given.set(id, `${asked.round} ${member.index}`)
+                    const sealed = await this.ledger.until(`tally ${asked.index}`, () =>
+                        tallies(this.state).find(({ tallyIndex }) => tallyIndex === asked.index),
+                    )
                     const share = await this.opens(sealed, member)
-                    return { ...share, identity: member.signer.publicKey }
+                    return { identity: member.signer.publicKey, ...share }
                 },
             },
-            onVerdict: (verdict) => this.verdicts.push(verdict),
+            onVerdict: (id, verdict) => {
+                const key = given.get(id) ?? ""
+                const said = "index" in verdict ? "logged" : verdict.code
+                this.#verdicts.set(key, [...(this.#verdicts.get(key) ?? []), said])
+                this.#judged.ring()
+            },
         })
+        this.#seats.push(seat)
+        return seat
+    }
+
+    /** The PDL's word on the `nth` answer of that member in that round, from 0. */
+    async verdict(round: number, member: number, nth = 0): Promise<string> {
+        for (;;) {
+            const verdict = this.#verdicts.get(`${round} ${member}`)?.[nth]
+            if (verdict !== undefined) return verdict
+            await this.#judged.heard()
+        }
     }
 
     async isHealthy(): Promise<boolean> {
@@ -299,10 +359,13 @@ export class Arena {
         return 1024 * Number(/^VmRSS:\s+([0-9]+) kB$/m.exec(status)?.[1])
     }
 
+    /** Rejects where the ledger that is left behind breaks a rule. */
     async close(): Promise<void> {
+        const verified = await this.processes.run("observer", "verify", "--url", this.url)
         for (const seat of this.#seats) seat.close()
         this.#stranger.close()
         this.ledger.close()
         await this.processes.clear()
+        assert.equal(verified.code, 0, verified.stdout + verified.stderr)
     }
 }

@@ -1,8 +1,12 @@
 /** All attacks, against real servers: every honest twin passes, and every attack is stopped by what its entry names. */
 import { ciphertexts } from "./ciphertexts.ts"
+import { expiries, registrations } from "./registrations.ts"
+import { rounds, silences } from "./rounds.ts"
+import { shares } from "./shares.ts"
+import { vrf } from "./vrf.ts"
 import type { Group, Listed } from "./attack.ts"
 
-export const groups: readonly Group[] = [ciphertexts]
+export const groups: readonly Group[] = [vrf, ciphertexts, registrations, expiries, rounds, silences, shares]
 
 /** Rejects at the first attack that is not stopped, or not by what should stop it. */
 export async function runAttacks(onStopped: (attack: Listed) => void = () => undefined): Promise<Listed[]> {
