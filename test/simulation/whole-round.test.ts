@@ -9,7 +9,8 @@ import { seededRandom } from "@tallylight/protocol/ports/seeded-random.js"
 import type { RequestType } from "@tallylight/protocol/wire/messages.js"
 import { PeerRefused } from "@tallylight/protocol/wire/resp-error.js"
 import { describe, expect, test } from "vitest"
-import { Network, windowMs } from "./network.ts"
+import { windowMs } from "./genesis.ts"
+import { Network } from "./network.ts"
 import type { Plan, Sent } from "./network.ts"
 
 const noSeed = "00".repeat(64)

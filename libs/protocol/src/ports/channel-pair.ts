@@ -10,7 +10,7 @@ export type Line = {
 export type LineOptions = {
     /** How many frames a direction holds, under way or unread, before `send` waits. */
     readonly capacity?: number
-    /** Every frame, and a close, takes this long. */
+    /** Every frame, and a close, takes this long, as it is when it is sent; they arrive in their order all the same. */
     readonly latency?: { readonly clock: Clock; readonly ms: number }
 }
 
@@ -37,10 +37,10 @@ type Travel = (arrive: () => void) => void
 
 function travel(latency: LineOptions["latency"]): Travel {
     if (latency === undefined) return (arrive) => arrive()
-    const { clock, ms } = latency
+    const { clock } = latency
     let previous = Promise.resolve()
     return (arrive) => {
-        const due = clock.elapsed() + ms
+        const due = clock.elapsed() + latency.ms
         previous = previous.then(() => clock.sleep(due - clock.elapsed())).then(arrive)
     }
 }
