@@ -1,10 +1,13 @@
 import { spawn } from "node:child_process"
+import { setTimeout as pause } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 
 export type Running = {
     readonly pid: number
     /** Whole lines of standard output as they come. */
     readonly lines: AsyncIterator<string>
+    /** What came on standard error so far. */
+    readonly remarks: () => string
     readonly kill: (signal: NodeJS.Signals) => void
     readonly ended: Promise<Ended>
 }
@@ -56,7 +59,13 @@ export function launch(args: readonly string[], cwd?: string): Running {
             else await new Promise<void>((resolve) => (wake = resolve))
         }
     }
-    return { pid: child.pid ?? 0, lines: read(), kill: (signal) => child.kill(signal), ended }
+    return {
+        pid: child.pid ?? 0,
+        lines: read(),
+        remarks: () => stderr,
+        kill: (signal) => child.kill(signal),
+        ended,
+    }
 }
 
 /** The next line, or what the program said instead. */
@@ -71,4 +80,13 @@ export async function nextLines(running: Running, count: number): Promise<string
     const lines = []
     while (lines.length < count) lines.push(await nextLine(running))
     return lines
+}
+
+/** Resolves once the program has written that to standard error. */
+export async function said({ remarks, ended }: Running, text: string): Promise<void> {
+    const over = ended.then(() => true)
+    while (!remarks().includes(text)) {
+        const isOver = await Promise.race([over, pause(50, false)])
+        if (isOver && !remarks().includes(text)) throw new Error(`ended without “${text}”: ${remarks()}`)
+    }
 }

@@ -76,7 +76,7 @@ function watchedRound({ entry, before, after, index }: Step): WatchedRound | und
     }
 }
 
-function tellNews({ entry }: Step, onNews: WatchOptions["onNews"]): void {
+function tellNews({ entry, index }: Step, onNews: WatchOptions["onNews"]): void {
     if (entry.kind === "void") {
         const missing = entry.missing.length === 0 ? "" : `, no share from member ${entry.missing.join(", ")}`
         onNews(`round ${entry.round} is void: ${entry.reason}${missing}`)
@@ -84,5 +84,7 @@ function tellNews({ entry }: Step, onNews: WatchOptions["onNews"]): void {
         onNews(`round ${entry.round} was opened late: ${toHex(entry.output)}`)
     } else if (entry.kind === "share" && !entry.valid) {
         onNews(`round ${entry.round}: member ${entry.share.member} signed a wrong share`)
+    } else if (entry.kind === "admission") {
+        onNews(`${entry.admitted ? "admitted" : "removed"} party ${toHex(entry.identity)}, entry ${index}`)
     }
 }

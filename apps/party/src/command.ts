@@ -8,6 +8,7 @@ import { makeLogger } from "@tallylight/node/logger.js"
 import type { EntryKind } from "@tallylight/protocol/ledger/entry.js"
 import { Command, InvalidArgumentError } from "commander"
 import { z } from "zod"
+import { identityCommand } from "./identity-command.ts"
 import { openParty, runParties } from "./run.ts"
 
 const defaultDir = "data/party"
@@ -46,7 +47,7 @@ export function partyCommand(stop: AbortSignal): Command {
             })
             process.stdout.write(`made ${path}: keys for ${count} ${count === 1 ? "party" : "parties"}\n`)
         })
-    return command.addCommand(init)
+    return command.addCommand(init).addCommand(identityCommand(defaultDir))
 }
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {

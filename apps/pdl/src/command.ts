@@ -9,9 +9,13 @@ import type { DataDir } from "@tallylight/node/data-dir.js"
 import { makeLogger } from "@tallylight/node/logger.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { Command } from "commander"
+import { admissionCommands } from "./admission-command.ts"
+import { chainFolder } from "./chain-folder.ts"
 import { pdlConfig } from "./config.ts"
 import type { PdlConfig } from "./config.ts"
 import { makeChain } from "./create.ts"
+import { operatorKeyCommand } from "./operator-key-command.ts"
+import { makesOperatorKey, operatorKeyMade } from "./operator-key.ts"
 import { readChains } from "./read-chains.ts"
 import { runPdl } from "./run.ts"
 import type { Running } from "./run.ts"
@@ -45,6 +49,8 @@ export function pdlCommand(stop: AbortSignal): Command {
         .command("chains")
         .description("list the chains of a data directory")
         .action(async (_: unknown, { parent }: Command) => listChains(parent?.opts<Options>() ?? noOptions))
+    command.addCommand(operatorKeyCommand())
+    for (const admission of admissionCommands(stop)) command.addCommand(admission)
     return command
 }
 
@@ -52,16 +58,27 @@ async function init(options: Options): Promise<void> {
     const { chain } = await load(options)
     const path = options.data ?? defaultDir
     await initDataDir(path, "pdl", async (dir) => {
-        await makeChain(dir, chain)
+        await newChain(dir, chain, (remark) => process.stderr.write(`${remark}\n`))
     })
     process.stdout.write(`made ${path}: a new chain named ${chain.name}\n`)
+}
+
+/** With what a person must do about it. */
+async function newChain(
+    dir: DataDir,
+    config: PdlConfig["chain"],
+    tell: (remark: string) => void,
+): Promise<Uint8Array> {
+    const id = await makeChain(dir, config)
+    if (makesOperatorKey(config)) tell(operatorKeyMade(chainFolder(dir, config.name).path))
+    return id
 }
 
 async function addChain(options: Options, name: string | undefined): Promise<void> {
     const { chain } = await load(options, { chain: { name } })
     const dir = await openDataDir({ path: options.data ?? defaultDir, named: true, role: "pdl" })
     try {
-        const id = toHex(await makeChain(dir, chain))
+        const id = toHex(await newChain(dir, chain, (remark) => process.stderr.write(`${remark}\n`)))
         process.stdout.write(
             `chain ${id} (${chain.name})\nadded to ${dir.path}; start the ledger server again\n`,
         )
@@ -84,7 +101,7 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
         named: options.data !== undefined,
         role: "pdl",
         fill: async (made) => {
-            await makeChain(made, config.chain)
+            await newChain(made, config.chain, (remark) => log.warn(remark))
         },
     })
     try {

@@ -34,6 +34,13 @@ const chain = z.strictObject({
     registrationRounds: z.int().min(2).max(0xffffffff).default(1000),
     /** Parties that are not elected answer too: rounds close early, and absence is visible. */
     everyoneAnswers: z.boolean().default(true),
+    /** Who may register as a party: everybody, or those on the operator's list. */
+    admission: z.enum(["open", "listed"]).default("open"),
+    /** Who signs that list, in hexadecimal digits. Where absent, `init` makes a key, to be moved away from the server. */
+    operatorKey: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/, "the 64 hexadecimal digits that `tallylight pdl operator-key` prints")
+        .optional(),
 })
 
 export const pdlConfig = z.strictObject({

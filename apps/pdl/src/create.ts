@@ -17,6 +17,7 @@ import { createChain } from "./chain.ts"
 import type { ChainKeys } from "./chain.ts"
 import { chainFolder, isThere, keyFiles, ledgerPath, readKeys } from "./chain-folder.ts"
 import type { PdlConfig } from "./config.ts"
+import { createOperatorKey, givenOperator, operatorKeyPath } from "./operator-key.ts"
 
 /** Resolves to the chain's id. Its folder gets its name when it is complete. */
 export async function makeChain(dir: DataDir, config: PdlConfig["chain"]): Promise<Uint8Array> {
@@ -25,13 +26,15 @@ export async function makeChain(dir: DataDir, config: PdlConfig["chain"]): Promi
         throw new UserError(
             `${folder.path} exists: no two chains of one ledger server have the same name; choose another with --name`,
         )
+    const operator = givenOperator(config)
     const draft = { ...folder, path: `${folder.path}.new` }
     await rm(draft.path, { recursive: true, force: true })
     await mkdir(join(draft.path, "keys"), { recursive: true, mode: 0o700 })
     for (const [purpose, path] of Object.entries(keyFiles) as [keyof typeof keyFiles, string][])
         await createKeyFile(join(draft.path, path), purpose, systemRandom(32))
     const keys = await readKeys(draft)
-    const genesis = genesisOf(config, keys)
+    const operatorKey = operator ?? (await createOperatorKey(operatorKeyPath(draft.path)))
+    const genesis = genesisOf(config, keys, operatorKey)
     const store = await openSqliteStore(ledgerPath(draft), { create: true })
     try {
         await createChain(store, genesis, keys.ledgerSeed)
@@ -45,7 +48,11 @@ export async function makeChain(dir: DataDir, config: PdlConfig["chain"]): Promi
     return chainId(genesis)
 }
 
-function genesisOf({ name, origin, ...parameters }: PdlConfig["chain"], keys: ChainKeys): Genesis {
+function genesisOf(
+    { name, origin, ...parameters }: PdlConfig["chain"],
+    keys: ChainKeys,
+    operatorKey: Uint8Array,
+): Genesis {
     const salt = systemRandom(32)
     const slug = name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-")
     return {
@@ -61,6 +68,6 @@ function genesisOf({ name, origin, ...parameters }: PdlConfig["chain"], keys: Ch
         origin: origin ?? `tallylight/${slug}/${toHex(salt.slice(0, 8))}`,
         witnesses: [],
         quorum: 0,
-        parameters: { ...parameters, admission: "open", operatorKey: new Uint8Array(32) },
+        parameters: { ...parameters, operatorKey },
     }
 }

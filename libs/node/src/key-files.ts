@@ -7,7 +7,7 @@ import { createDurably, readIfThere } from "./durable-file.ts"
 import { systemCode, UserError } from "./user-error.ts"
 
 /** A file says what its key is for: one key that served two kinds of proof could be given away by both. */
-export type KeyPurpose = "identity" | "vrf" | "encryption" | "share" | "ledger" | "message"
+export type KeyPurpose = "identity" | "vrf" | "encryption" | "share" | "ledger" | "message" | "operator"
 
 const seedBytes = 32
 const line = /^tallylight-key-v1 ([a-z]+) ([0-9a-f]+)\n$/
