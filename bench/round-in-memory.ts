@@ -7,6 +7,7 @@ import { systemRandom as random } from "@tallylight/node/system-random.js"
 import { Lottery } from "@tallylight/party/lottery.js"
 import { Party } from "@tallylight/party/party.js"
 import { Chain, createChain } from "@tallylight/pdl/chain.js"
+import { pdlConfig } from "@tallylight/pdl/config.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
@@ -25,7 +26,7 @@ import type { Table } from "./report.ts"
 import { chainParameters, partyCount, roundCount, roundTimes } from "./round-times.ts"
 
 const requestTimeoutMs = 30_000
-const limits = { frameBytes: 1 << 20, concurrentRequests: 256, failures: { burst: 64, perMinute: 60 } }
+const limits = pdlConfig.parse({ limits: { frameBytes: 1 << 20, concurrentRequests: 256 } }).limits
 
 type Links = Pick<SessionOptions, "role" | "onOpen" | "onSteps"> &
     Partial<Pick<SessionOptions, "signer" | "handlers">> & { readonly proves: (entry: Entry) => boolean }

@@ -32,7 +32,7 @@ function settingsOf(schema: unknown, path = ""): string[] {
 }
 
 function keysOf(value: unknown, path = ""): string[] {
-    if (typeof value !== "object" || value === null) return []
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return []
     return Object.entries(value).flatMap(([key, below]) => {
         return [`${path}${key}`, ...keysOf(below, `${path}${key}.`)]
     })

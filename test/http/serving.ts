@@ -4,6 +4,7 @@ import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { Chain } from "@tallylight/pdl/chain.js"
 import { pdlConfig } from "@tallylight/pdl/config.js"
+import type { LimitName } from "@tallylight/pdl/config.js"
 import { serve } from "@tallylight/pdl/server.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
@@ -18,6 +19,8 @@ export type Serving = {
     /** From now on it says that it is stopping. */
     readonly unready: string[]
     readonly failures: unknown[]
+    /** Each limit that was reached, as often as it was. */
+    readonly hits: LimitName[]
     readonly close: () => Promise<void>
 }
 
@@ -32,6 +35,8 @@ export async function serveSample(
     const store = new MemoryStore()
     await store.append(await store.head(), bytes, seal(sample, bytes, sample.keys.ledgerSeed))
     const failures: unknown[] = []
+    const hits: LimitName[] = []
+    const onLimit = (limit: LimitName): void => void hits.push(limit)
     const chain = await Chain.open({
         ...{ store, keys: sample.keys, clock: systemClock, random: systemRandom },
         ...{ limits, requestTimeoutMs: limits.requestTimeoutMs, backlog: limits.backlog, pauseMs: 1000 },
@@ -39,6 +44,7 @@ export async function serveSample(
         onCommit: () => undefined,
         onUnanswered: () => undefined,
         onSkew: () => undefined,
+        onLimit,
         onFault: (error) => failures.push(error),
     })
     const id = toHex(chain.chain)
@@ -48,6 +54,6 @@ export async function serveSample(
         unready: () => unready,
         onFailure: (error: unknown) => failures.push(error),
     }
-    const { url, close } = await serve(config, readSide, systemClock)
-    return { url, id, chain, unready, failures, close }
+    const { url, close } = await serve(config, readSide, systemClock, onLimit)
+    return { url, id, chain, unready, failures, hits, close }
 }

@@ -2,6 +2,7 @@
  * One way to provoke each refusal code, through public functions only. Every case first shows that the honest twin
  * passes, then returns the code with which the cheat is turned down.
  */
+import { Intake } from "@tallylight/pdl/intake.js"
 import { makeAdmission } from "@tallylight/protocol/chain/admission.js"
 import { signHello } from "@tallylight/protocol/chain/hello.js"
 import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
@@ -208,6 +209,18 @@ export const cases: Readonly<Record<RefusalCode, Provoke>> = {
         expect(await wire([ask(2)], undefined, "dialler")).toEqual(["RespTicket"])
         const answers = await wire([ask(2), ask(4)], new Promise(() => undefined), "dialler")
         return answers.at(-1) ?? "silence"
+    },
+    "rate-limited": async () => {
+        const network = await serving()
+        const state = network.state
+        const clock = new ManualClock()
+        const one = { burst: 1, perMinute: 1 }
+        const budgets = { registrations: one, registrationsPerAddress: one, renewalsPerIdentity: one }
+        const intake = new Intake({ ...budgets, queuedPerAddress: 1 }, clock, () => undefined)
+        const entry = sample().entries.find(({ kind }) => kind === "party-registration")!
+        const knock = () => refusedBy(() => intake.knock(entry, state, "192.0.2.1"))
+        expect(await knock()).toBe("accepted")
+        return knock()
     },
     "shutting-down": async () => {
         const network = await serving()

@@ -38,7 +38,12 @@ import { PartyActor } from "./party-actor.ts"
 import { RequesterActor } from "./requester-actor.ts"
 import { Server } from "./server.ts"
 
-const limits = { frameBytes: 1 << 20, concurrentRequests: 64, failures: { burst: 64, perMinute: 60 } }
+const plenty = { burst: 1000, perMinute: 1000 }
+const limits = {
+    ...{ frameBytes: 1 << 20, concurrentRequests: 64, failures: { burst: 64, perMinute: 60 } },
+    ...{ registrations: plenty, registrationsPerAddress: plenty, renewalsPerIdentity: plenty },
+    ...{ queuedPerAddress: 64, helloMs: 10_000 },
+}
 
 export type Plan = {
     readonly seed: string

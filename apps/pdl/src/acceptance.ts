@@ -18,6 +18,7 @@ import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import type { LedgerClock } from "./ledger-clock.ts"
 import type { Appended, LedgerWriter } from "./ledger-writer.ts"
+import type { Intake } from "./intake.ts"
 import { isCommittee, ProofQueue, rankOf } from "./proof-queue.ts"
 
 /** Receipts that an identical resend can still fetch. */
@@ -31,6 +32,7 @@ function digest(entry: Entry): string {
 
 type Options = {
     readonly writer: LedgerWriter
+    readonly intake: Intake
     readonly messageKey: Signer
     readonly clock: LedgerClock
     readonly backlog: number
@@ -60,17 +62,21 @@ export class Acceptance {
 
     /**
      * The receipt for `entry`, whose time is set when it is logged; an identical one gets the first receipt.
-     * `sender` stands for the connection.
+     * `sender` stands for the connection, `address` for where it comes from.
      */
-    async accept(build: (time: UnixMs) => SentEntry, sender: object): Promise<Receipt> {
-        const { writer, clock } = this.#options
+    async accept(build: (time: UnixMs) => SentEntry, sender: object, address?: string): Promise<Receipt> {
+        const { writer, intake, clock } = this.#options
         const entry = build(clock.read(writer.state))
         const known = this.receiptOf(entry)
         if (known !== undefined) return known
         apply(writer.state, entry)
+        intake.knock(entry, writer.state, address)
         await this.#verify(entry, sender)
         try {
-            const appended = await writer.submit((_, time) => ({ ...entry, time }))
+            const appended = await writer.submit((state, time) => {
+                intake.enter(entry, state, address)
+                return { ...entry, time }
+            })
             if (appended === undefined) throw new Error("an entry was submitted and not appended")
             return this.#receipt(appended)
         } catch (error) {

@@ -20,6 +20,8 @@ import { require } from "@tallylight/protocol/wire/refusal.js"
 import { Acceptance } from "./acceptance.ts"
 import { Decryptions } from "./decryptions.ts"
 import { Conversation } from "./conversation.ts"
+import { Intake } from "./intake.ts"
+import type { IntakeLimits } from "./intake.ts"
 import { LedgerClock } from "./ledger-clock.ts"
 import type { OnSkew } from "./ledger-clock.ts"
 import { LedgerWriter } from "./ledger-writer.ts"
@@ -35,12 +37,18 @@ export type ChainKeys = {
     readonly vrfSeed: Uint8Array
 }
 
+export type ChainLimits = PeerOptions["limits"] &
+    IntakeLimits & {
+        /** For a connection to say hello. */
+        readonly helloMs: number
+    }
+
 export type ChainOptions = {
     readonly store: LedgerStore
     readonly keys: ChainKeys
     readonly clock: Clock
     readonly random: Random
-    readonly limits: PeerOptions["limits"]
+    readonly limits: ChainLimits
     readonly requestTimeoutMs: number
     /** Messages whose proofs may wait for verification. */
     readonly backlog: number
@@ -48,6 +56,8 @@ export type ChainOptions = {
     readonly pauseMs: number
     readonly breathe: () => Promise<void>
     readonly onCommit: (appended: Appended, state: ChainState) => void
+    /** Told of each time that a limit was reached. */
+    readonly onLimit?: (limit: keyof ChainLimits) => void
     readonly onUnanswered: (member: string, round: number, error: unknown) => void
     readonly onSkew: OnSkew
     /** A defect or a failed store: this object is of no use any more, and its owner starts again from the store. */
@@ -156,6 +166,7 @@ export class Chain {
         })
         this.acceptance = new Acceptance({
             writer: this.#writer,
+            intake: new Intake(options.limits, clock, (limit) => options.onLimit?.(limit)),
             messageKey: this.messageKey,
             ...{ clock: this.#clock, backlog, breathe },
         })
@@ -212,18 +223,32 @@ export class Chain {
         for (const peer of this.#peers) peer.close(closeCodes.goingAway, "the server is stopping")
     }
 
-    /** Talks to whoever is at the other end until they go. */
-    async serve(channel: Channel): Promise<void> {
+    /** Talks to whoever is at the other end until they go; `address` is whom limits per address count it to. */
+    async serve(channel: Channel, address?: string): Promise<void> {
         const { clock, limits, requestTimeoutMs, onFault } = this.#options
-        const conversation = new Conversation(this)
+        const conversation = new Conversation(this, address)
         const peer = openPeer({
             ...{ channel, side: "listener", chain: this.chain, handlers: conversation.handlers },
             ...{ clock, limits, requestTimeoutMs, onFault },
         })
         this.#peers.add(peer)
+        void this.#expectHello(conversation, peer)
         await peer.closed
         this.#peers.delete(peer)
         conversation.end(peer)
+    }
+
+    async #expectHello(conversation: Conversation, peer: Peer): Promise<void> {
+        const { clock, limits, onLimit } = this.#options
+        const gone = new AbortController()
+        void peer.closed.then(() => gone.abort())
+        const late = await clock.sleep(limits.helloMs, gone.signal).then(
+            () => !conversation.greeted,
+            () => false,
+        )
+        if (!late) return
+        onLimit?.("helloMs")
+        peer.close(closeCodes.policy, "no hello came in time")
     }
 
     /** At most `limit` entries from `from` on, and no more after the one that fills `mostBytes`. */

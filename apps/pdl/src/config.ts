@@ -1,5 +1,6 @@
 /** Everything about a PDL that can be configured, with its default and the reason for it. */
 import { z } from "zod"
+import { isAddressRange } from "./client-address.ts"
 
 const uint32 = z.int().min(1).max(0xffffffff)
 const ms = uint32
@@ -43,12 +44,26 @@ const chain = z.strictObject({
         .optional(),
 })
 
+const budget = (burst: number, perMinute: number) =>
+    z
+        .strictObject({
+            burst: z.int().min(1).default(burst),
+            perMinute: z.number().positive().default(perMinute),
+        })
+        .prefault({})
+
+const addresses = z.array(z.string().refine(isAddressRange, "no address, and no range such as 10.0.0.0/8"))
+
 export const pdlConfig = z.strictObject({
     /** Plain WebSocket and HTTP: on another address than loopback, put a TLS proxy in front. */
     host: z.string().default("127.0.0.1"),
     /** 0 picks a free one. */
     port: z.int().min(0).max(65_535).default(7710),
     chain: chain.prefault({}),
+    /** Proxies of your own in front of it, whose X-Forwarded-For is believed. */
+    trustedProxies: addresses.default([]),
+    /** Limits per address do not bind these. */
+    unlimitedAddresses: addresses.default(["127.0.0.0/8", "::1"]),
     limits: z
         .strictObject({
             /** The largest honest message, a committee of 256 registering, has 50 KB. */
@@ -59,23 +74,50 @@ export const pdlConfig = z.strictObject({
             /** Requests of one connection that are worked on, or whose answers it has not taken; the next waits unread. */
             concurrentRequests: z.int().min(1).default(64),
             /** Refused messages of one connection before it is closed: an honest one has a handful. */
-            failures: z
-                .strictObject({ burst: z.int().min(1).default(64), perMinute: z.int().min(1).default(60) })
-                .prefault({}),
+            failures: budget(64, 60),
             /** Messages that wait for the verification of their proofs; the next one is told to come back. */
             backlog: z.int().min(1).default(4096),
             connections: z.int().min(1).default(10_000),
+            /** One household, or one machine with many parties; an IPv6 address stands for its /64. */
+            connectionsPerAddress: z.int().min(1).default(256),
+            /** For a connection to say hello: who says nothing takes a place from somebody who would. */
+            helloMs: ms.default(10_000),
             /** What the server holds for a connection that reads slowly. */
             bufferedBytes: z
                 .int()
                 .min(1024)
                 .default(1024 * 1024),
+            /** Of all connections together; beyond it, those that hold most are dropped. */
+            bufferedBytesTotal: z
+                .int()
+                .min(1024 * 1024)
+                .default(256 * 1024 * 1024),
             /** How long a connection may take nothing of that before it is dropped. */
             stalledMs: ms.default(30_000),
             heartbeatMs: ms.default(30_000),
             requestTimeoutMs: ms.default(10_000),
+            /** Kibibytes of registrations of newcomers: the ledger keeps each for ever. A party's is one. */
+            registrations: budget(1024, 60),
+            /** The same of one address; and once more for renewals and revocations from there. */
+            registrationsPerAddress: budget(64, 6),
+            /** Kibibytes of renewals and revocations of one identity, however many strangers there are. */
+            renewalsPerIdentity: budget(64, 0.2),
+            /** Requests from one address that may wait in the queue. */
+            queuedPerAddress: z.int().min(1).default(8),
+            /** Open connections that are no WebSocket (yet). */
+            httpConnections: z.int().min(1).default(1024),
+            httpConnectionsPerAddress: z.int().min(1).default(64),
+            /** For a whole request to arrive, and for a part of its answer to be taken. */
+            httpRequestMs: ms.default(10_000),
+            /** From one request to the next of the same connection. */
+            httpIdleMs: ms.default(60_000),
+            /** Of one address, for what is read from the disk: entries, rounds and tiles. */
+            httpRequestsPerSecond: z.int().min(1).default(100),
         })
         .prefault({}),
 })
 
 export type PdlConfig = z.output<typeof pdlConfig>
+
+/** What may be reached, and how often it was is a metric of that name. */
+export type LimitName = keyof PdlConfig["limits"]

@@ -20,11 +20,17 @@ const answerBytes = 64 * 1024
 
 export class Conversation {
     readonly #chain: Chain
+    readonly #address: string | undefined
     #serverNonce: Uint8Array
     #subscription: Subscription | undefined
 
-    constructor(chain: Chain) {
+    /** Whether a hello was answered. */
+    greeted = false
+
+    /** `address` is whom the limits per address count it to, if anybody. */
+    constructor(chain: Chain, address?: string) {
         this.#chain = chain
+        this.#address = address
         this.#serverNonce = chain.random(32)
     }
 
@@ -96,6 +102,7 @@ export class Conversation {
         if (body.identity !== null)
             this.#authenticate(body, { ...hello, serverNonce: this.#serverNonce }, peer)
         this.#serverNonce = this.#chain.random(32)
+        this.greeted = true
         return {
             version: protocolVersion,
             nonce: this.#serverNonce,
@@ -116,7 +123,7 @@ export class Conversation {
     }
 
     async #logged(build: (time: UnixMs) => SentEntry) {
-        const receipt = await this.#chain.acceptance.accept(build, this)
+        const receipt = await this.#chain.acceptance.accept(build, this, this.#address)
         return { receipt }
     }
 

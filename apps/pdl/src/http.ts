@@ -9,6 +9,7 @@ import { Refusal, require } from "@tallylight/protocol/wire/refusal.js"
 import type { FastifyInstance, FastifyReply } from "fastify"
 import type { z } from "zod"
 import type { Chain } from "./chain.ts"
+import { expensive } from "./http-limits.ts"
 import { page, roundNumber } from "./http-schema.ts"
 import { openApiDocument } from "./openapi.ts"
 import type { RoundPlace } from "./round-index.ts"
@@ -61,17 +62,21 @@ export function addReadSide(server: FastifyInstance, { chains, unready, onFailur
             checkpoint: chain.head.checkpoint,
         }
     })
-    server.get<{ Params: { id: string; round: string } }>("/v1/chains/:id/rounds/:round", ({ params }) => {
-        const chain = chainOf(params.id)
-        const { round } = params
-        const place =
-            round === "latest"
-                ? chain.rounds.latestBeacon
-                : chain.rounds.get(parse(roundNumber, round, "round"))
-        if (place === undefined) throw new Refusal("no-such-entry", { rounds: chain.state.rounds })
-        return roundJson(chain, params.id, place)
-    })
-    server.get<{ Params: { id: string } }>("/v1/chains/:id/entries", async ({ params, query }) => {
+    server.get<{ Params: { id: string; round: string } }>(
+        "/v1/chains/:id/rounds/:round",
+        expensive,
+        ({ params }) => {
+            const chain = chainOf(params.id)
+            const { round } = params
+            const place =
+                round === "latest"
+                    ? chain.rounds.latestBeacon
+                    : chain.rounds.get(parse(roundNumber, round, "round"))
+            if (place === undefined) throw new Refusal("no-such-entry", { rounds: chain.state.rounds })
+            return roundJson(chain, params.id, place)
+        },
+    )
+    server.get<{ Params: { id: string } }>("/v1/chains/:id/entries", expensive, async ({ params, query }) => {
         const chain = chainOf(params.id)
         const { from, limit } = parse(page, query, "query")
         const { size } = chain.head
@@ -99,10 +104,12 @@ export function addReadSide(server: FastifyInstance, { chains, unready, onFailur
     }
     server.get<{ Params: { id: string; "*": string } }>(
         "/v1/chains/:id/log/tile/entries/*",
+        expensive,
         ({ params }, reply) => answerTile(reply, params.id, `entries/${params["*"]}`),
     )
     server.get<{ Params: { id: string; level: string; "*": string } }>(
         "/v1/chains/:id/log/tile/:level/*",
+        expensive,
         ({ params }, reply) => answerTile(reply, params.id, `${params.level}/${params["*"]}`),
     )
 }
@@ -178,6 +185,7 @@ function parse<T>(schema: z.ZodType<T>, input: unknown, path: string): T {
 }
 
 function statusOf({ code }: Refusal): number {
+    if (code === "rate-limited") return 429
     if (code === "shutting-down") return 503
     return code === "no-such-entry" || code === "wrong-chain" ? 404 : 400
 }

@@ -28,7 +28,8 @@ const octets = (description: string): Content => ({
 
 const id = { id: chainIdParam }
 const missing = { 404: "Failure", 503: "Failure" } as const
-const wrong = { 400: "Failure", ...missing } as const
+const missingOrMany = { ...missing, 429: "Failure" } as const
+const wrong = { 400: "Failure", ...missingOrMany } as const
 
 /** Every route of the read side: a test compares them with those that the server has. */
 export const operations: Readonly<Record<string, Operation>> = {
@@ -87,14 +88,14 @@ export const operations: Readonly<Record<string, Operation>> = {
         summary: "Hashes of one level of the log's Merkle tree. A / in {tile} may be encoded or not.",
         path: { ...id, level: levelParam, tile: tileParam },
         ok: octets("1 to 256 hashes of 32 bytes."),
-        also: missing,
+        also: missingOrMany,
     },
     "/v1/chains/{id}/log/tile/entries/{tile}": {
         id: "getEntryBundle",
         summary: "Entries of the log, in a bundle. A / in {tile} may be encoded or not.",
         path: { ...id, tile: tileParam },
         ok: octets("1 to 256 entries, each behind a 16-bit length."),
-        also: missing,
+        also: missingOrMany,
     },
 }
 
@@ -161,6 +162,7 @@ const meanings: Readonly<Record<string, string>> = {
     200: "OK",
     400: "A parameter is malformed.",
     404: "There is no such chain, round or entry.",
+    429: "Too many requests from one address; Retry-After says when to come again, in seconds.",
     500: "A defect of this server.",
     503: "The server is stopping, or this chain is stopped.",
 }

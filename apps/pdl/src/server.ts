@@ -1,6 +1,7 @@
 /** The sockets of a PDL: one HTTP server, on which the read side answers and WebSockets are opened. */
 import type { IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
+import { HeldBytes } from "@tallylight/node/held-bytes.js"
 import { systemCode, UserError } from "@tallylight/node/user-error.js"
 import { wsChannel } from "@tallylight/node/ws-channel.js"
 import { webSocketOptions } from "@tallylight/node/ws-options.js"
@@ -9,24 +10,39 @@ import { fastify } from "fastify"
 import type { FastifyInstance } from "fastify"
 import { WebSocketServer } from "ws"
 import type { Chain } from "./chain.ts"
-import type { PdlConfig } from "./config.ts"
+import type { LimitName, PdlConfig } from "./config.ts"
+import { ClientAddresses } from "./client-address.ts"
+import { Door } from "./door.ts"
+import { limitRate, patience } from "./http-limits.ts"
 import { addReadSide, answerError } from "./http.ts"
 import type { ReadSide } from "./http.ts"
+
+export type ServerConfig = Pick<
+    PdlConfig,
+    "host" | "port" | "limits" | "trustedProxies" | "unlimitedAddresses"
+>
 
 export type Server = { readonly url: string; readonly close: () => Promise<void> }
 
 export async function serve(
-    { host, port, limits }: Pick<PdlConfig, "host" | "port" | "limits">,
+    { host, port, limits, ...addressRules }: ServerConfig,
     readSide: ReadSide,
     clock: Clock,
+    onLimit: (limit: LimitName) => void = () => undefined,
 ): Promise<Server> {
+    const addresses = new ClientAddresses(addressRules)
+    const door = new Door(limits, addresses, onLimit)
+    const held = new HeldBytes(limits.bufferedBytesTotal, () => onLimit("bufferedBytesTotal"))
     const http = fastify({
+        ...patience(limits),
         forceCloseConnections: true,
         bodyLimit: 1024,
         routerOptions: { maxParamLength: 256 },
         // What is wrong before a route is found, such as an encoding, is answered like everything else.
         frameworkErrors: (error, _, reply) => void answerError(error, reply, readSide.onFailure),
     })
+    door.guard(http.server)
+    await limitRate(http, limits, addresses, onLimit)
     addReadSide(http, readSide)
     const sockets = new WebSocketServer({ noServer: true, ...webSocketOptions(limits) })
     http.server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -35,10 +51,14 @@ export async function serve(
         if (chain === undefined) return refuseUpgrade(socket, "404 Not Found")
         // An even share each: a chain that everybody connects to leaves the others their room.
         const share = Math.ceil(limits.connections / readSide.chains.size)
-        if (chain.stopped || chain.connections >= share || sockets.clients.size >= limits.connections)
-            return refuseUpgrade(socket, "503 Service Unavailable")
+        const isFull = chain.connections >= share
+        if (isFull) onLimit("connections")
+        if (chain.stopped || isFull) return refuseUpgrade(socket, "503 Service Unavailable")
+        const admitted = door.admit(request)
+        if ("status" in admitted) return refuseUpgrade(socket, admitted.status)
+        socket.once("close", admitted.release)
         sockets.handleUpgrade(request, socket, head, (client) => {
-            void chain.serve(wsChannel(client, limits, clock))
+            void chain.serve(wsChannel(client, limits, clock, { held, onLimit }), addresses.of(request))
         })
     })
     const url = await listen(http, host, port)

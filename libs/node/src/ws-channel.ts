@@ -3,6 +3,7 @@ import { closeCodes, type Channel, type CloseReason } from "@tallylight/protocol
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import { WebSocket } from "ws"
 
+import type { HeldBytes } from "./held-bytes.ts"
 import { subprotocol, type ChannelLimits } from "./ws-options.ts"
 
 /** Codes of RFC 6455 §7.4.1 which only a WebSocket itself has a use for. */
@@ -12,12 +13,27 @@ const unsupportedData = 1003
 /** Enough to keep a reader busy for a turn of the event loop. */
 const unreadFrames = 8
 
+const slow = "slow reader; resume from your cursor"
+
 /** For a close frame to get out to somebody who has earned no patience. */
 const shortGraceMs = 1000
 
+/** For whoever has many channels. */
+export type ChannelWatch = {
+    /** Drops channels where all together hold too much. */
+    readonly held?: HeldBytes
+    /** Told of each time that a limit of this channel was reached. */
+    readonly onLimit?: (limit: keyof ChannelLimits) => void
+}
+
 /** Takes the socket over in the same turn in which it opened; later, frames could have been missed. */
-export function wsChannel(socket: WebSocket, limits: ChannelLimits, clock: Clock): Channel {
-    return new WsChannel(socket, limits, clock)
+export function wsChannel(
+    socket: WebSocket,
+    limits: ChannelLimits,
+    clock: Clock,
+    watch: ChannelWatch = {},
+): Channel {
+    return new WsChannel(socket, limits, clock, watch)
 }
 
 type Waiting = { readonly resolve: () => void; readonly reject: (reason: Error) => void }
@@ -28,6 +44,7 @@ class WsChannel implements Channel {
     readonly #socket: WebSocket
     readonly #limits: ChannelLimits
     readonly #clock: Clock
+    readonly #watch: ChannelWatch
     /** Why this side ended the channel, if it did; the first reason stays. */
     #ownReason: CloseReason | undefined
     #resolveClosed: (reason: CloseReason) => void = () => undefined
@@ -47,10 +64,11 @@ class WsChannel implements Channel {
     /** Whether anything came since the last ping. */
     #heard = true
 
-    constructor(socket: WebSocket, limits: ChannelLimits, clock: Clock) {
+    constructor(socket: WebSocket, limits: ChannelLimits, clock: Clock, watch: ChannelWatch) {
         this.#socket = socket
         this.#limits = limits
         this.#clock = clock
+        this.#watch = watch
         this.closed = new Promise((resolve) => {
             this.#resolveClosed = resolve
         })
@@ -72,7 +90,9 @@ class WsChannel implements Channel {
         if (this.#socket.readyState !== WebSocket.OPEN) return Promise.reject(channelClosed())
         // A copy, since the socket may hold it for long, and the caller may use the bytes again.
         this.#socket.send(new Uint8Array(frame), { binary: true }, () => this.#flushed())
+        this.#reportHeld()
         if (this.#hasRoom()) return Promise.resolve()
+        if (this.#waiting.length === 0) this.#watch.onLimit?.("bufferedBytes")
         return new Promise((resolve, reject) => {
             this.#waiting.push({ resolve, reject })
             if (this.#waiting.length === 1) void this.#dropIfStalled()
@@ -130,7 +150,21 @@ class WsChannel implements Channel {
         return this.#socket.bufferedAmount < this.#limits.bufferedBytes
     }
 
+    /** By `HeldBytes`: this channel holds more than any other. */
+    drop(): void {
+        const open = this.#socket.readyState === WebSocket.OPEN
+        if (open) this.#close({ code: closeCodes.slowReader, reason: slow }, shortGraceMs)
+        // It was on its way out with all the patience that an honest reader gets.
+        else this.#socket.terminate()
+    }
+
+    #reportHeld(): void {
+        const isOver = this.#socket.readyState === WebSocket.CLOSED
+        this.#watch.held?.set(this, isOver ? 0 : this.#socket.bufferedAmount)
+    }
+
     #flushed(): void {
+        this.#reportHeld()
         if (!this.#hasRoom()) return
         this.#stall.abort()
         for (const { resolve } of this.#waiting.splice(0)) resolve()
@@ -139,8 +173,8 @@ class WsChannel implements Channel {
     async #dropIfStalled(): Promise<void> {
         this.#stall = new AbortController()
         if (await this.#passes(this.#limits.stalledMs, this.#stall.signal)) {
-            const reason = "slow reader; resume from your cursor"
-            this.#close({ code: closeCodes.slowReader, reason }, shortGraceMs)
+            this.#watch.onLimit?.("stalledMs")
+            this.#close({ code: closeCodes.slowReader, reason: slow }, shortGraceMs)
         }
     }
 
@@ -155,6 +189,7 @@ class WsChannel implements Channel {
                 this.#heard = false
                 this.#socket.ping()
             } else {
+                this.#watch.onLimit?.("heartbeatMs")
                 this.#ownReason = { code: closeCodes.silent, reason: "no answer to a ping" }
                 this.#socket.terminate()
             }
@@ -164,6 +199,7 @@ class WsChannel implements Channel {
     /** What ws found wrong with the other side's bytes; it has sent the close frame by itself. */
     #fail(error: Error): void {
         if (!("code" in error) || typeof error.code !== "string" || !error.code.startsWith("WS_ERR_")) return
+        if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") this.#watch.onLimit?.("frameBytes")
         this.#ownReason ??=
             error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH"
                 ? {
@@ -187,6 +223,7 @@ class WsChannel implements Channel {
 
     #finish(reason: CloseReason): void {
         this.#end()
+        this.#watch.held?.set(this, 0)
         this.#gone.abort()
         this.#resolveClosed(this.#ownReason ?? reason)
     }

@@ -53,7 +53,9 @@ function open(url: string, limits: ChannelLimits): WebSocket {
 
 function unwelcome(url: string, status: number): Error {
     if (status === 404) return new UserError(`${url} answers 404: there is no chain at that address`)
-    if (status >= 400 && status < 500) return new UserError(`${url} answers ${status} and no WebSocket`)
+    const tooMany = status === 429
+    if (status >= 400 && status < 500 && !tooMany)
+        return new UserError(`${url} answers ${status} and no WebSocket`)
     return new Error(`${url} answers ${status} and no WebSocket`)
 }
 

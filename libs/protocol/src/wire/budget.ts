@@ -8,9 +8,9 @@ export function fullBucket(budget: Budget, elapsed: number): Bucket {
     return { tokens: budget.burst, elapsed }
 }
 
-/** The bucket with one token less, or undefined where there is none to take. */
-export function spend(bucket: Bucket, budget: Budget, elapsed: number): Bucket | undefined {
+/** The bucket with so many tokens less, or undefined where it has not as many. */
+export function spend(bucket: Bucket, budget: Budget, elapsed: number, cost = 1): Bucket | undefined {
     const minutes = (elapsed - bucket.elapsed) / 60_000
     const tokens = Math.min(budget.burst, bucket.tokens + minutes * budget.perMinute)
-    return tokens < 1 ? undefined : { tokens: tokens - 1, elapsed }
+    return tokens < cost ? undefined : { tokens: tokens - cost, elapsed }
 }

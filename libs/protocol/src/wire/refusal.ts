@@ -17,6 +17,10 @@ export const refusals = {
     "already-subscribed": ["fix", "One connection carries one subscription."],
     "over-budget": ["wait", "This connection has sent too many messages that failed; connect again later."],
     busy: ["wait", "The server has more work queued than it accepts."],
+    "rate-limited": [
+        "wait",
+        "That is more than one address, one identity or all newcomers may add at a time.",
+    ],
     "shutting-down": ["wait", "The server is stopping; connect again."],
 
     // Keys and registrations

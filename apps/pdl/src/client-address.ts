@@ -1,0 +1,60 @@
+/** Whom the limits per address count a connection to. */
+import { isIP } from "node:net"
+import type { IncomingMessage } from "node:http"
+import proxyAddr from "@fastify/proxy-addr"
+import ipaddr from "ipaddr.js"
+
+type Trust = (address: string, hop: number) => boolean
+
+export type AddressRules = {
+    /** Addresses and ranges whose X-Forwarded-For is believed, for its last hop that is none of them. */
+    readonly trustedProxies: readonly string[]
+    /** Addresses and ranges to which limits per address do not apply. */
+    readonly unlimitedAddresses: readonly string[]
+}
+
+export class ClientAddresses {
+    readonly #trusts: Trust
+    readonly #spares: Trust
+
+    constructor({ trustedProxies, unlimitedAddresses }: AddressRules) {
+        this.#trusts = proxyAddr.compile([...trustedProxies])
+        this.#spares = proxyAddr.compile([...unlimitedAddresses])
+    }
+
+    /** Of whoever sent the request, through proxies or not; undefined for whom no limit per address binds. */
+    of(request: IncomingMessage): string | undefined {
+        const named = proxyAddr(request, this.#trusts)
+        // A proxy that passes on what is no address has not said who it was.
+        return this.#counted(isIP(named) === 0 ? request.socket.remoteAddress : named)
+    }
+
+    /** Of the other end of a connection that has said nothing yet; undefined also for a proxy. */
+    ofPeer(remoteAddress: string | undefined): string | undefined {
+        if (remoteAddress !== undefined && this.#trusts(remoteAddress, 0)) return undefined
+        return this.#counted(remoteAddress)
+    }
+
+    /** A connection that is gone already has no address any more, and counts with all others of that sort. */
+    #counted(address = "::"): string | undefined {
+        return this.#spares(address, 0) ? undefined : addressGroup(address)
+    }
+}
+
+/**
+ * An IPv4 address, also where it is written as IPv6; of IPv6 the first 64 bits, which is the least that anybody is
+ * given: with limits for single addresses, everybody would have 2^64 times the limit.
+ */
+export function addressGroup(address: string): string {
+    const parsed = ipaddr.process(address)
+    if (parsed instanceof ipaddr.IPv4) return parsed.toString()
+    return `${parsed.parts
+        .slice(0, 4)
+        .map((part) => part.toString(16))
+        .join(":")}::/64`
+}
+
+/** Whether a configuration may name it: an address, or a range as in 10.0.0.0/8. */
+export function isAddressRange(text: string): boolean {
+    return isIP(text) !== 0 || (text.includes("/") && ipaddr.isValidCIDR(text))
+}

@@ -1,0 +1,93 @@
+/** Who may open how many connections: counted as they come, before anything is read from them. */
+import type { IncomingMessage, Server } from "node:http"
+import type { Socket } from "node:net"
+import type { ClientAddresses } from "./client-address.ts"
+
+export type DoorLimits = {
+    readonly connections: number
+    readonly connectionsPerAddress: number
+    readonly httpConnections: number
+    readonly httpConnectionsPerAddress: number
+}
+
+/** How many there are of each; what has none is not kept. */
+class Tally {
+    readonly #counts = new Map<string, number>()
+    total = 0
+
+    of(name: string | undefined): number {
+        return name === undefined ? 0 : (this.#counts.get(name) ?? 0)
+    }
+
+    add(name: string | undefined, count: 1 | -1): void {
+        this.total += count
+        if (name === undefined) return
+        const sum = this.of(name) + count
+        if (sum === 0) this.#counts.delete(name)
+        else this.#counts.set(name, sum)
+    }
+}
+
+export class Door {
+    readonly #limits: DoorLimits
+    readonly #addresses: ClientAddresses
+    readonly #onLimit: (limit: keyof DoorLimits) => void
+    readonly #http = new Tally()
+    readonly #webSockets = new Tally()
+    /** What `guard` has to do when one of its connections becomes a WebSocket, by the port at the other end. */
+    readonly #leave = new Map<string, () => void>()
+
+    constructor(limits: DoorLimits, addresses: ClientAddresses, onLimit: (limit: keyof DoorLimits) => void) {
+        this.#limits = limits
+        this.#addresses = addresses
+        this.#onLimit = onLimit
+    }
+
+    /** Connections are cut off, rather than answered, where they are too many: an answer would take a connection. */
+    guard(server: Server): void {
+        server.on("connection", (socket: Socket) => {
+            const address = this.#addresses.ofPeer(socket.remoteAddress)
+            const { httpConnections, httpConnectionsPerAddress } = this.#limits
+            const limit =
+                this.#http.total >= httpConnections
+                    ? "httpConnections"
+                    : this.#http.of(address) >= httpConnectionsPerAddress
+                      ? "httpConnectionsPerAddress"
+                      : undefined
+            if (limit !== undefined) {
+                this.#onLimit(limit)
+                socket.resetAndDestroy()
+                return
+            }
+            const end = endOf(socket)
+            const leave = (): void => {
+                if (this.#leave.delete(end)) this.#http.add(address, -1)
+            }
+            this.#http.add(address, 1)
+            this.#leave.set(end, leave)
+            socket.once("close", leave)
+        })
+    }
+
+    /** Lets a WebSocket in, until `released`; or says with which HTTP status it is turned away. */
+    admit(request: IncomingMessage): { readonly release: () => void } | { readonly status: string } {
+        const address = this.#addresses.of(request)
+        const { connections, connectionsPerAddress } = this.#limits
+        if (this.#webSockets.total >= connections) {
+            this.#onLimit("connections")
+            return { status: "503 Service Unavailable" }
+        }
+        if (this.#webSockets.of(address) >= connectionsPerAddress) {
+            this.#onLimit("connectionsPerAddress")
+            return { status: "429 Too Many Requests" }
+        }
+        this.#leave.get(endOf(request.socket))?.()
+        this.#webSockets.add(address, 1)
+        return { release: () => this.#webSockets.add(address, -1) }
+    }
+}
+
+/** The same for a connection and for the TLS inside it. */
+function endOf({ remoteAddress = "", remotePort = 0, localPort = 0 }: Socket): string {
+    return `${remoteAddress} ${remotePort} ${localPort}`
+}

@@ -1,0 +1,45 @@
+/** How long plain HTTP may take, and how much of it one address gets. */
+import rateLimit from "@fastify/rate-limit"
+import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import type { FastifyInstance } from "fastify"
+import type { ClientAddresses } from "./client-address.ts"
+import type { LimitName, PdlConfig } from "./config.ts"
+
+type Limits = Pick<PdlConfig["limits"], "httpRequestMs" | "httpIdleMs" | "httpRequestsPerSecond">
+
+/** For routes that read from the disk. */
+export const expensive = { config: { rateLimit: {} } } as const
+
+/** Against whoever sends a request, or takes its answer, a byte at a time. A WebSocket has limits of its own. */
+export function patience({ httpRequestMs, httpIdleMs }: Limits) {
+    return {
+        requestTimeout: httpRequestMs,
+        // Of a socket on which nothing moves: Node resets it with every byte that is taken.
+        connectionTimeout: httpRequestMs,
+        keepAliveTimeout: httpIdleMs,
+        maxRequestsPerSocket: 1000,
+        http: {
+            headersTimeout: httpRequestMs,
+            connectionsCheckingInterval: Math.ceil(httpRequestMs / 4),
+        },
+    }
+}
+
+/** Before the routes are added: those that are `expensive` get the limit. */
+export async function limitRate(
+    http: FastifyInstance,
+    { httpRequestsPerSecond }: Limits,
+    addresses: ClientAddresses,
+    onLimit: (limit: LimitName) => void,
+): Promise<void> {
+    await http.register(rateLimit, {
+        global: false,
+        max: httpRequestsPerSecond,
+        timeWindow: 1000,
+        cache: 65_536,
+        allowList: ({ raw }) => addresses.of(raw) === undefined,
+        keyGenerator: ({ raw }) => addresses.of(raw) ?? "",
+        onExceeded: () => onLimit("httpRequestsPerSecond"),
+        errorResponseBuilder: () => new Refusal("rate-limited", { limit: "httpRequestsPerSecond" }),
+    })
+}
