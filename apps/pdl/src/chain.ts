@@ -58,7 +58,7 @@ export type ChainOptions = {
     readonly onCommit: (appended: Appended, state: ChainState) => void
     /** Told of each time that a limit was reached. */
     readonly onLimit?: (limit: keyof ChainLimits) => void
-    readonly onUnanswered: (member: string, round: number, error: unknown) => void
+    readonly onUnanswered: (members: readonly string[], round: number, error: unknown) => void
     readonly onSkew: OnSkew
     /** A defect or a failed store: this object is of no use any more, and its owner starts again from the store. */
     readonly onFault: (error: unknown) => void

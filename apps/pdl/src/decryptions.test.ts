@@ -43,8 +43,10 @@ function asking(round: SealedRound, outcomes: (RefusalCode | "accepted")[]) {
             clock,
             pauseMs: 1000,
             checkpointOf: () => "",
-            onUnanswered: (member: string, _: number, error: unknown) => {
-                unanswered.push(`${member.slice(0, 2)}: ${(error as Error).message}`)
+            onUnanswered: (members: readonly string[], _: number, error: unknown) => {
+                unanswered.push(
+                    `${members.map((name) => name.slice(0, 2)).join(" ")}: ${(error as Error).message}`,
+                )
             },
         },
         acceptance: { accept } as never,
@@ -122,16 +124,16 @@ test("a connection that leaves, or says it is another, is not asked in its forme
     expect(heard).toEqual(["asked", "busy"])
 })
 
-test("a member that is not there is named, once for each tally", async () => {
-    const [own, other] = [identity(7), identity(8)]
-    const { decryptions, unanswered } = asking(sealed([own, other]), ["accepted"])
+test("members that are not there are named, once for each tally", async () => {
+    const own = identity(7)
+    const { decryptions, unanswered } = asking(sealed([own, identity(8), identity(9)]), ["accepted"])
     const { peer, heard } = holder(own)
     decryptions.join(peer, own)
     decryptions.update()
     decryptions.update()
     await settle()
     expect(heard).toEqual(["asked", "receipt"])
-    expect(unanswered).toEqual(["08: the member is not connected"])
+    expect(unanswered).toEqual(["08 09: not connected"])
 })
 
 test("a member whose share comes after the others opened the round is told so, and not named as missing", async () => {

@@ -19,7 +19,7 @@ type Options = {
     readonly clock: Clock
     /** Before a member that did not answer is asked again; twice as long each time, up to a minute. */
     readonly pauseMs: number
-    readonly onUnanswered: (member: string, round: number, error: unknown) => void
+    readonly onUnanswered: (members: readonly string[], round: number, error: unknown) => void
 }
 
 const longestPauseMs = 60_000
@@ -92,10 +92,9 @@ export class Decryptions {
         const { current } = this.#options.state()
         if (current?.phase !== "sealed" || current.tallyIndex === this.#called) return
         this.#called = current.tallyIndex
-        for (const name of numbersOf(current).keys()) {
-            if (this.#byName.has(name)) continue
-            this.#options.onUnanswered(name, current.round, new Unanswered("the member is not connected"))
-        }
+        const absent = [...numbersOf(current).keys()].filter((name) => !this.#byName.has(name))
+        if (absent.length > 0)
+            this.#options.onUnanswered(absent, current.round, new Unanswered("not connected"))
     }
 
     #start(holder: Holder, sealed: SealedRound): void {
@@ -118,7 +117,7 @@ export class Decryptions {
                 await peer.acknowledge(id, await this.#accept(round, answer))
                 return
             } catch (error) {
-                if (!this.#isLate(holder, round, error)) this.#options.onUnanswered(name, round, error)
+                if (!this.#isLate(holder, round, error)) this.#options.onUnanswered([name], round, error)
                 if (error instanceof Refusal) {
                     await peer.refuse(id, error).catch(() => undefined)
                     if (error.disposition !== "wait") return

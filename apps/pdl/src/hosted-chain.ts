@@ -98,8 +98,8 @@ async function open(folder: ChainFolder, { limits, log, clock }: Means): Promise
             pauseMs: 1000,
             breathe: () => turn(),
             onCommit: ({ index, entry }) => logEntry(log, index, entry),
-            onUnanswered: (member, round, error) =>
-                log.warn({ member, round, reason: String(error) }, "share not given"),
+            onUnanswered: (members, round, error) =>
+                log.warn({ members, round, reason: String(error) }, "share not given"),
             onSkew: (aheadMs, isOff) => logSkew(log, aheadMs, isOff),
             onFault: (error) => broken.abort(error),
         })

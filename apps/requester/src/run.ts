@@ -11,6 +11,7 @@ import { UserError } from "@tallylight/node/user-error.js"
 import type { Entry, EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import { requireReceiptFor, WrongReceipt } from "@tallylight/protocol/ledger/receipt.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
+import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import { Commission } from "./commission.ts"
 import type { CommissionEvents, Demand } from "./commission.ts"
 import { shareEntry } from "./key-holder.ts"
@@ -56,6 +57,8 @@ export async function runRequester(
                 error instanceof WrongReceipt ? new UserError(error.message, { cause: error }) : error,
             ),
     }
+    /** Any t of a committee open a round, so that the others find it opened. */
+    const isLate = (code: string): boolean => keys.membership !== undefined && code === "no-tally"
     /** Shares that the PDL has not acknowledged, by the id of its question. */
     const given = new Map<number, Entry>()
     const commission: Commission = new Commission(requester, demand, systemClock, follower.receipts, events)
@@ -64,7 +67,11 @@ export async function runRequester(
         signer: keys.signer,
         handlers: {
             ReqDecryption: async (asked, _, id) => {
-                const answer = await commission.open(asked, patienceMs)
+                const answer = await commission.open(asked, patienceMs).catch((error: unknown) => {
+                    if (error instanceof Refusal && !isLate(error.code))
+                        log.warn({ round: asked.round, code: error.code }, `not opened: ${error.message}`)
+                    throw error
+                })
                 given.set(id, shareEntry(asked.round, answer))
                 return answer
             },
@@ -78,8 +85,7 @@ export async function runRequester(
             const share = given.get(id)
             given.delete(id)
             if (!("index" in verdict)) {
-                // Any t of a committee open a round, so that the others come too late.
-                if (keys.membership !== undefined && verdict.code === "no-tally") return
+                if (isLate(verdict.code)) return
                 log.warn({ code: verdict.code }, `share refused: ${verdict.detail}`)
                 return
             }
