@@ -53,6 +53,8 @@ export type Plan = {
     /** A second requester, whose key is shared. */
     readonly committee?: Quorum
     readonly hazards?: Hazards
+    /** Followers take the server's word for proofs: somebody else checks every one of them. */
+    readonly trusting?: true
 }
 
 /** What an append of the ledger server does at the next entry of that kind. */
@@ -71,6 +73,8 @@ export class Network {
     /** Its members; the first one asks for its rounds. */
     readonly committee: readonly RequesterActor[]
     readonly observer: Actor
+    /** Whether requesters and observers check every proof, as they do outside of tests. */
+    readonly proves: boolean
     /** None at first; may be changed at any time. */
     hazards: Hazards | undefined
     /** Every receipt that anybody was given. */
@@ -98,7 +102,9 @@ export class Network {
         return network
     }
 
-    private constructor({ seed, parties, parameters, demand, committee: quorum, hazards }: Plan) {
+    private constructor(plan: Plan) {
+        const { seed, parties, parameters, demand, committee: quorum, hazards } = plan
+        this.proves = plan.trusting !== true
         this.random = seededRandom(seed)
         const { random } = this
         this.keys = { ledgerSeed: random(32), messageSeed: random(32), vrfSeed: random(32) }
@@ -113,7 +119,7 @@ export class Network {
         const keys = { signer: seedSigner(random(32)), secret: scalarFromUniform(random(64)) }
         this.requester = new RequesterActor(this, "requester", keys, wanted)
         this.committee = quorum === undefined ? [] : this.#committee(quorum, wanted)
-        this.observer = new Actor(this, "observer", () => true)
+        this.observer = new Actor(this, "observer", () => this.proves)
         this.hazards = hazards
     }
 

@@ -24,7 +24,7 @@ export class RequesterActor extends Actor {
     readonly #keys: RequesterKeys
 
     constructor(network: Network, name: string, keys: RequesterKeys, demand: Demand) {
-        super(network, name, () => true)
+        super(network, name, () => network.proves)
         this.signer = keys.signer
         this.demand = demand
         this.#keys = keys
@@ -71,7 +71,8 @@ export class RequesterActor extends Actor {
         this.lies -= 1
         if (state === undefined) throw new Error("nothing is sealed")
         const { signer, secret } = this.#keys
-        const own = { member: honest.member, signer, secret: secret + 1n, random: this.network.random(32) }
+        // The same lie each time that it is asked: a liar keeps to what it said as well.
+        const own = { member: honest.member, signer, secret: secret + 1n, random: honest.c }
         return { ...honest, ...openTally(state.chain, sealedRound(state, round), own) }
     }
 }
