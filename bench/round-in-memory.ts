@@ -8,6 +8,7 @@ import { Lottery } from "@tallylight/party/lottery.js"
 import { Party } from "@tallylight/party/party.js"
 import { Chain, createChain } from "@tallylight/pdl/chain.js"
 import { pdlConfig } from "@tallylight/pdl/config.js"
+import { ProofPool } from "@tallylight/pdl/proof-pool.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
@@ -16,6 +17,7 @@ import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import { channelPair } from "@tallylight/protocol/ports/channel-pair.js"
 import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
 import { MemoryNotebook } from "@tallylight/protocol/ports/notebook.js"
+import { ownThread } from "@tallylight/protocol/ports/verifier.js"
 import { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
 import { Replica } from "@tallylight/protocol/session/replica.js"
 import { openSession } from "@tallylight/protocol/session/session.js"
@@ -64,6 +66,7 @@ class Server {
         const chain = await Chain.open({
             ...{ store, keys, clock, random, limits, requestTimeoutMs, backlog: 4096, pauseMs: 1000 },
             onSkew: () => undefined,
+            proofs: new ProofPool([ownThread(() => turn())]).open(),
             breathe: () => turn(),
             onCommit: () => watchers.forEach((watch) => watch()),
             onUnanswered: (_, __, error) => fail(error),

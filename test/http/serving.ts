@@ -5,9 +5,11 @@ import { systemRandom } from "@tallylight/node/system-random.js"
 import { Chain } from "@tallylight/pdl/chain.js"
 import { pdlConfig } from "@tallylight/pdl/config.js"
 import type { LimitName } from "@tallylight/pdl/config.js"
+import { ProofPool } from "@tallylight/pdl/proof-pool.js"
 import { serve } from "@tallylight/pdl/server.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
+import { ownThread } from "@tallylight/protocol/ports/verifier.js"
 import { seal } from "@tallylight/protocol/sample/mutant.js"
 import type { SampleLedger } from "@tallylight/protocol/sample/sample-ledger.js"
 import type { z } from "zod"
@@ -34,13 +36,15 @@ export async function serveSample(
     const bytes = sample.entries.map(encodeEntry)
     const store = new MemoryStore()
     await store.append(await store.head(), bytes, seal(sample, bytes, sample.keys.ledgerSeed))
+    const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
     const failures: unknown[] = []
     const hits: LimitName[] = []
     const onLimit = (limit: LimitName): void => void hits.push(limit)
     const chain = await Chain.open({
         ...{ store, keys: sample.keys, clock: systemClock, random: systemRandom },
         ...{ limits, requestTimeoutMs: limits.requestTimeoutMs, backlog: limits.backlog, pauseMs: 1000 },
-        breathe: () => new Promise((resolve) => setImmediate(resolve)),
+        proofs: new ProofPool([ownThread(breathe)]).open(),
+        breathe,
         onCommit: () => undefined,
         onUnanswered: () => undefined,
         onSkew: () => undefined,

@@ -5,12 +5,14 @@ import type { InspectOptions } from "@tallylight/observer/inspect-command.js"
 import { shortId } from "@tallylight/observer/round-text.js"
 import { Chain } from "@tallylight/pdl/chain.js"
 import { pdlConfig } from "@tallylight/pdl/config.js"
+import { ProofPool } from "@tallylight/pdl/proof-pool.js"
 import { serve } from "@tallylight/pdl/server.js"
 import type { Server } from "@tallylight/pdl/server.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
 import { ManualClock } from "@tallylight/protocol/ports/manual-clock.js"
+import { ownThread } from "@tallylight/protocol/ports/verifier.js"
 import { find, honest, pick } from "@tallylight/protocol/sample/mutant.js"
 import { SampleLedger } from "@tallylight/protocol/sample/sample-ledger.js"
 import { sampleLedger, sampleRounds } from "@tallylight/protocol/sample/scenario.js"
@@ -31,6 +33,7 @@ async function served(ledger: SampleLedger): Promise<string> {
     const chain = await Chain.open({
         ...{ store, clock, keys: ledger.keys, random: ledger.random, limits: config.limits },
         ...{ requestTimeoutMs: 1000, backlog: 10, pauseMs: 1000 },
+        proofs: new ProofPool([ownThread(() => Promise.resolve())]).open(),
         breathe: () => Promise.resolve(),
         onCommit: () => undefined,
         onUnanswered: () => undefined,

@@ -3,14 +3,18 @@
  * passes, then returns the code with which the cheat is turned down.
  */
 import { Intake } from "@tallylight/pdl/intake.js"
+import { ProofPool, rankOf } from "@tallylight/pdl/proof-pool.js"
 import { makeAdmission } from "@tallylight/protocol/chain/admission.js"
 import { signHello } from "@tallylight/protocol/chain/hello.js"
 import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
 import { apply, begin } from "@tallylight/protocol/ledger/apply.js"
 import type { Parameters } from "@tallylight/protocol/ledger/entry.js"
+import { claimsOf } from "@tallylight/protocol/ledger/verify.js"
 import { channelPair } from "@tallylight/protocol/ports/channel-pair.js"
 import { ManualClock, settle } from "@tallylight/protocol/ports/manual-clock.js"
+import { ownThread } from "@tallylight/protocol/ports/verifier.js"
+import type { Verifier } from "@tallylight/protocol/ports/verifier.js"
 import { honest } from "@tallylight/protocol/sample/mutant.js"
 import type { Served } from "@tallylight/protocol/sample/mutant.js"
 import { mutants } from "@tallylight/protocol/sample/mutants.js"
@@ -221,6 +225,16 @@ export const cases: Readonly<Record<RefusalCode, Provoke>> = {
         const knock = () => refusedBy(() => intake.knock(entry, state, "192.0.2.1"))
         expect(await knock()).toBe("accepted")
         return knock()
+    },
+    unverified: async () => {
+        const [state, entry] = [sample().states[0], sample().entries[1]]
+        if (state === undefined || entry?.kind !== "admission") throw new Error("the sample begins otherwise")
+        const verify = (verifier: Verifier) => {
+            const lane = new ProofPool([verifier]).open()
+            return refusedBy(() => lane.verify(rankOf(entry), {}, () => claimsOf(state, entry)))
+        }
+        expect(await verify(ownThread(() => Promise.resolve()))).toBe("accepted")
+        return verify({ verify: () => Promise.reject(new Error("out of memory")) })
     },
     "shutting-down": async () => {
         const network = await serving()

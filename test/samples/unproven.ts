@@ -1,6 +1,7 @@
 /** What others could send to the ledger server: the sample's honest entries, and the ones whose proofs do not hold. */
+import { equalBytes } from "@tallylight/crypto/bytes.js"
 import { apply, begin } from "@tallylight/protocol/ledger/apply.js"
-import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
+import { decodeEntry, encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 import { verifyEntry } from "@tallylight/protocol/ledger/verify.js"
@@ -21,28 +22,37 @@ function isSent(entry: Entry): entry is SentEntry {
     return !ownKinds.includes(entry.kind)
 }
 
-export function sentOf({ entries, states }: SampleLedger): Sent[] {
-    return entries.flatMap((entry, index) => {
+export function sentOf({ entries, states }: SampleLedger): [Sent, ...Sent[]] {
+    const [first, ...rest] = entries.flatMap((entry, index) => {
         const state = states[index - 1]
         return state !== undefined && isSent(entry) ? [{ state, entry }] : []
     })
+    if (first === undefined) throw new Error("nobody sent anything")
+    return [first, ...rest]
 }
 
 export function unprovenOf(sample: SampleLedger): Unproven[] {
     return mutants.flatMap(({ breaks, mutate }) => {
-        const found = firstUnproven(mutate(sample).entries)
+        const found = firstUnproven(sample, mutate(sample).entries)
         return found === undefined ? [] : [{ ...found, breaks }]
     })
 }
 
-function firstUnproven(entries: readonly Uint8Array[]): Omit<Unproven, "breaks"> | undefined {
+function firstUnproven(
+    sample: SampleLedger,
+    entries: readonly Uint8Array[],
+): Omit<Unproven, "breaks"> | undefined {
     let state: ChainState | undefined
-    for (const bytes of entries) {
+    let isSame = true
+    for (const [index, bytes] of entries.entries()) {
         try {
             const entry = decodeEntry(bytes)
             const before = state
             state = before === undefined ? begin(entry) : apply(before, entry)
-            if (before === undefined || !isSent(entry)) continue
+            const honest = sample.entries[index]
+            // Up to the first difference everything holds as it does in the sample.
+            isSame &&= honest !== undefined && equalBytes(bytes, encodeEntry(honest))
+            if (isSame || before === undefined || !isSent(entry)) continue
             const refusal = refusalOf(() => verifyEntry(before, entry))
             if (refusal !== undefined) return { state: before, entry, refusal }
         } catch (error) {

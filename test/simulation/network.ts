@@ -8,6 +8,7 @@ import { leafHash } from "@tallylight/crypto/merkle.js"
 import { scalarFromUniform } from "@tallylight/crypto/scalar.js"
 import { createChain } from "@tallylight/pdl/chain.js"
 import type { ChainKeys } from "@tallylight/pdl/chain.js"
+import { ProofPool } from "@tallylight/pdl/proof-pool.js"
 import { chainId } from "@tallylight/protocol/chain/genesis.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
 import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
@@ -20,6 +21,7 @@ import type { Head } from "@tallylight/protocol/ports/ledger-store.js"
 import { ManualClock, settle } from "@tallylight/protocol/ports/manual-clock.js"
 import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
 import { seededRandom } from "@tallylight/protocol/ports/seeded-random.js"
+import { ownThread } from "@tallylight/protocol/ports/verifier.js"
 import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import { audit } from "@tallylight/protocol/verify/audit.js"
 import type { Report } from "@tallylight/protocol/verify/audit.js"
@@ -171,6 +173,7 @@ export class Network {
             {
                 ...{ store: this.#disk(), keys: this.keys, clock: this.clock },
                 ...{ random: this.random, limits, requestTimeoutMs, backlog: 1000, pauseMs: 1000 },
+                proofs: new ProofPool([ownThread(() => Promise.resolve())]).open(),
                 breathe: () => Promise.resolve(),
                 onCommit: () => undefined,
                 onUnanswered: () => undefined,

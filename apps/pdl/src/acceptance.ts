@@ -6,11 +6,9 @@ import { toHex } from "@tallylight/crypto/bytes.js"
 import { sha256 } from "@tallylight/crypto/hash.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { apply } from "@tallylight/protocol/ledger/apply.js"
-import { verifyClaim } from "@tallylight/protocol/ledger/claim.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import { makeReceipt } from "@tallylight/protocol/ledger/receipt.js"
-import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 import { claimsOf } from "@tallylight/protocol/ledger/verify.js"
 import type { SentEntry } from "@tallylight/protocol/ledger/verify.js"
 import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
@@ -19,7 +17,8 @@ import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import type { LedgerClock } from "./ledger-clock.ts"
 import type { Appended, LedgerWriter } from "./ledger-writer.ts"
 import type { Intake } from "./intake.ts"
-import { isCommittee, ProofQueue, rankOf } from "./proof-queue.ts"
+import { isCommittee, rankOf } from "./proof-pool.ts"
+import type { ProofLane } from "./proof-pool.ts"
 
 /** Receipts that an identical resend can still fetch. */
 const remembered = 16_384
@@ -35,22 +34,20 @@ type Options = {
     readonly intake: Intake
     readonly messageKey: Signer
     readonly clock: LedgerClock
+    readonly proofs: ProofLane
+    /** Entries that may wait for their proofs or for the writer. */
     readonly backlog: number
-    /** Resolves once timers, sockets and other work had their turn. */
-    readonly breathe: () => Promise<void>
 }
 
 export class Acceptance {
     readonly #options: Options
     /** In the order of arrival, so that the oldest are forgotten first. */
     readonly #receipts = new Map<string, Appended>()
-    readonly #proofs: ProofQueue
     /** Whose committees are being verified. */
     readonly #committees = new Set<object>()
 
     constructor(options: Options) {
         this.#options = options
-        this.#proofs = new ProofQueue(options.breathe)
     }
 
     /** Called for every durable entry, at start-up for those of the past, in order. */
@@ -98,23 +95,15 @@ export class Acceptance {
     }
 
     async #verify(entry: SentEntry, sender: object): Promise<void> {
-        const { writer, backlog } = this.#options
+        const { writer, proofs, backlog } = this.#options
         const rank = rankOf(entry)
         // What goes first must not be turned away for what waits behind it.
-        if (this.#proofs.ahead(rank) + writer.backlog >= backlog) throw new Refusal("busy", { backlog })
-        const begin = () => steps(writer.state, entry)
-        if (!isCommittee(entry)) return this.#proofs.verify(rank, begin)
+        if (proofs.ahead(rank) + writer.backlog >= backlog) throw new Refusal("busy", { backlog })
+        const begin = () => claimsOf(writer.state, entry)
+        if (!isCommittee(entry)) return proofs.verify(rank, sender, begin)
         // Seconds each: one connection must not have a queue of them in front of everybody else's.
         if (this.#committees.has(sender)) throw new Refusal("busy")
         this.#committees.add(sender)
-        await this.#proofs.verify(rank, begin).finally(() => this.#committees.delete(sender))
-    }
-}
-
-/** A claim a step. */
-function* steps(state: ChainState, entry: SentEntry): Generator<void, void> {
-    for (const claim of claimsOf(state, entry)) {
-        yield
-        verifyClaim(claim)
+        await proofs.verify(rank, sender, begin).finally(() => this.#committees.delete(sender))
     }
 }

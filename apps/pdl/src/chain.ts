@@ -27,6 +27,7 @@ import type { OnSkew } from "./ledger-clock.ts"
 import { LedgerWriter } from "./ledger-writer.ts"
 import type { Appended, Commit } from "./ledger-writer.ts"
 import { LogTree } from "./log-tree.ts"
+import type { ProofLane } from "./proof-pool.ts"
 import { RoundIndex } from "./round-index.ts"
 import { RoundKeeper } from "./round-keeper.ts"
 import { Subscription } from "./subscription.ts"
@@ -50,6 +51,7 @@ export type ChainOptions = {
     readonly random: Random
     readonly limits: ChainLimits
     readonly requestTimeoutMs: number
+    readonly proofs: ProofLane
     /** Messages whose proofs may wait for verification. */
     readonly backlog: number
     /** Before a key holder that did not answer is asked again. */
@@ -141,7 +143,7 @@ export class Chain {
     }
 
     private constructor(options: ChainOptions, { state, tree, rounds, past }: Recovered, head: Head) {
-        const { store, keys, clock, backlog, breathe } = options
+        const { store, keys, clock, proofs, backlog } = options
         const onFault = (error: unknown): void => {
             this.#stopped = true
             options.onFault(error)
@@ -168,7 +170,7 @@ export class Chain {
             writer: this.#writer,
             intake: new Intake(options.limits, clock, (limit) => options.onLimit?.(limit)),
             messageKey: this.messageKey,
-            ...{ clock: this.#clock, backlog, breathe },
+            ...{ clock: this.#clock, proofs, backlog },
         })
         past.forEach((appended) => this.acceptance.remember(appended))
         this.#keeper = new RoundKeeper(this.#writer, keys.vrfSeed, this.#clock)

@@ -77,6 +77,8 @@ export const pdlConfig = z.strictObject({
             failures: budget(64, 60),
             /** Messages that wait for the verification of their proofs; the next one is told to come back. */
             backlog: z.int().min(1).default(4096),
+            /** Threads that verify proofs, for all chains together. Where absent: all cores but one, which the server keeps. */
+            proofWorkers: z.int().min(1).max(1024).optional(),
             connections: z.int().min(1).default(10_000),
             /** One household, or one machine with many parties; an IPv6 address stands for its /64. */
             connectionsPerAddress: z.int().min(1).default(256),

@@ -114,7 +114,7 @@ export class Decryptions {
             try {
                 const answer = await response
                 if (!equalBytes(answer.identity, identity)) throw new Refusal("not-a-member")
-                await peer.acknowledge(id, await this.#accept(round, answer))
+                await peer.acknowledge(id, await this.#accept(round, answer, peer))
                 return
             } catch (error) {
                 if (!this.#isLate(holder, round, error)) this.#options.onUnanswered([name], round, error)
@@ -140,7 +140,7 @@ export class Decryptions {
     }
 
     /** A share that its member signed is logged even where its proof is wrong: it convicts. */
-    async #accept(round: number, answer: Message<"RespDecryption">): Promise<Receipt> {
+    async #accept(round: number, answer: Message<"RespDecryption">, sender: Peer): Promise<Receipt> {
         const { identity, member, S, c, z, signature } = answer
         const share: RecordedShare = { member, S, c, z, signature }
         const entry =
@@ -149,10 +149,10 @@ export class Decryptions {
                 return { kind: "share", time, round, identity, share, valid }
             }
         try {
-            return await this.#options.acceptance.accept(entry(true), this)
+            return await this.#options.acceptance.accept(entry(true), sender)
         } catch (error) {
             if (!(error instanceof Refusal) || error.code !== "bad-share") throw error
-            return await this.#options.acceptance.accept(entry(false), this)
+            return await this.#options.acceptance.accept(entry(false), sender)
         }
     }
 }

@@ -10,6 +10,7 @@ import { systemClock } from "@tallylight/node/system-clock.js"
 import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
 import { ManualClock } from "@tallylight/protocol/ports/manual-clock.js"
+import { ownThread } from "@tallylight/protocol/ports/verifier.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { fastify } from "fastify"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
@@ -19,6 +20,7 @@ import { pdlConfig } from "./config.ts"
 import { makeChain } from "./create.ts"
 import { HostedChain } from "./hosted-chain.ts"
 import { addReadSide } from "./http.ts"
+import { ProofPool } from "./proof-pool.ts"
 import { readChains } from "./read-chains.ts"
 import { runPdl } from "./run.ts"
 
@@ -96,7 +98,8 @@ describe("a data directory", () => {
 
 describe("a chain that stops by a fault", () => {
     const stop = new AbortController()
-    const means = { limits: config.limits, log, clock: new ManualClock(systemClock.now()) }
+    const pool = new ProofPool([ownThread(() => Promise.resolve())])
+    const means = { limits: config.limits, log, clock: new ManualClock(systemClock.now()), pool }
 
     async function hosted(): Promise<HostedChain> {
         const [first] = await chainFolders(dir)

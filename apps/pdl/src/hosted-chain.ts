@@ -12,6 +12,7 @@ import { ledgerPath, readKeys } from "./chain-folder.ts"
 import type { ChainFolder } from "./chain-folder.ts"
 import type { PdlConfig } from "./config.ts"
 import { logEntry } from "./log-entry.ts"
+import type { ProofLane, ProofPool } from "./proof-pool.ts"
 
 /** Before a chain that stopped is opened again: every time replays its whole ledger, at the cost of the others. */
 const reopenMs = 60_000
@@ -20,22 +21,27 @@ type Means = {
     readonly limits: PdlConfig["limits"]
     readonly log: Logger
     readonly clock: Clock
+    readonly pool: ProofPool
 }
+
+/** Its own, for all its lives. */
+type Own = Omit<Means, "pool"> & { readonly proofs: ProofLane }
 
 type Opened = { readonly chain: Chain; readonly store: LedgerStore; readonly fault: AbortSignal }
 
 export class HostedChain {
     readonly folder: ChainFolder
-    readonly #means: Means
+    readonly #means: Own
     #opened: Opened
 
     /** Rejects where its ledger or keys are missing or damaged, with a sentence that names the chain's folder. */
     static async open(folder: ChainFolder, means: Means): Promise<HostedChain> {
-        const own = { ...means, log: means.log.child({ chainName: folder.name }) }
+        const { limits, clock, pool } = means
+        const own = { limits, clock, log: means.log.child({ chainName: folder.name }), proofs: pool.open() }
         return new HostedChain(folder, own, await open(folder, own))
     }
 
-    private constructor(folder: ChainFolder, means: Means, opened: Opened) {
+    private constructor(folder: ChainFolder, means: Own, opened: Opened) {
         this.folder = folder
         this.#means = means
         this.#opened = opened
@@ -83,7 +89,7 @@ export class HostedChain {
     }
 }
 
-async function open(folder: ChainFolder, { limits, log, clock }: Means): Promise<Opened> {
+async function open(folder: ChainFolder, { limits, log, clock, proofs }: Own): Promise<Opened> {
     const store = await openSqliteStore(ledgerPath(folder), { create: false })
     const broken = new AbortController()
     try {
@@ -94,6 +100,7 @@ async function open(folder: ChainFolder, { limits, log, clock }: Means): Promise
             random: systemRandom,
             limits,
             requestTimeoutMs: limits.requestTimeoutMs,
+            proofs,
             backlog: limits.backlog,
             pauseMs: 1000,
             breathe: () => turn(),

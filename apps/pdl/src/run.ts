@@ -7,6 +7,7 @@ import type { Chain } from "./chain.ts"
 import { chainFolders } from "./chain-folder.ts"
 import type { PdlConfig } from "./config.ts"
 import { HostedChain } from "./hosted-chain.ts"
+import { startProofs } from "./proof-threads.ts"
 import { serve } from "./server.ts"
 
 export type Running = {
@@ -24,13 +25,18 @@ export async function runPdl(
     onListening: (running: Running) => void,
 ): Promise<void> {
     const hosted: HostedChain[] = []
+    const broken = new AbortController()
+    const { limits } = config
+    const proofs = startProofs(limits.proofWorkers, log, (error) => broken.abort(error))
+    const means = { limits, log, clock: systemClock, pool: proofs.pool }
     try {
         // One after the other: replaying holds one core and one disk, whoever waits for them.
-        for (const folder of await chainFolders(dir))
-            hosted.push(await HostedChain.open(folder, { limits: config.limits, log, clock: systemClock }))
+        for (const folder of await chainFolders(dir)) hosted.push(await HostedChain.open(folder, means))
         refuseTwins(hosted)
-        await serveChains(hosted, config, log, stop, onListening)
+        await serveChains(hosted, config, log, AbortSignal.any([stop, broken.signal]), onListening)
+        broken.signal.throwIfAborted()
     } finally {
+        await proofs.close()
         for (const each of hosted) await each.close()
     }
 }

@@ -14,7 +14,7 @@ import { verifyKnowledge } from "../round/contribution.ts"
 import type { KnowledgeClaim } from "../round/contribution.ts"
 import { verifyShare } from "../round/share.ts"
 import type { ShareClaim } from "../round/share.ts"
-import { require } from "../wire/refusal.ts"
+import { Refusal, require } from "../wire/refusal.ts"
 import type { RefusalCode } from "../wire/refusal.ts"
 
 export type Claim =
@@ -70,6 +70,21 @@ export function verifyClaim(claim: Claim): void {
             return verifyKnowledge(claim)
         case "share":
             return verifyShare(claim)
+    }
+}
+
+/** A Refusal as plain data. */
+export type Refused = Pick<Refusal, "code" | "facts">
+
+/** What the first claim that does not hold is refused with. */
+export function judge(claims: readonly Claim[]): Refused | undefined {
+    try {
+        claims.forEach(verifyClaim)
+        return undefined
+    } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        const { code, facts } = error
+        return { code, facts }
     }
 }
 

@@ -21,6 +21,7 @@ export const refusals = {
         "wait",
         "That is more than one address, one identity or all newcomers may add at a time.",
     ],
+    unverified: ["stop", "The server failed over the proofs of the message; its operator can see why."],
     "shutting-down": ["wait", "The server is stopping; connect again."],
 
     // Keys and registrations
