@@ -8,6 +8,7 @@ import { makeLogger } from "@tallylight/node/logger.js"
 import type { EntryKind } from "@tallylight/protocol/ledger/entry.js"
 import { Command, InvalidArgumentError } from "commander"
 import { z } from "zod"
+import { doctorCommand } from "./doctor-command.ts"
 import { identityCommand } from "./identity-command.ts"
 import { openParty, runParties } from "./run.ts"
 
@@ -47,7 +48,10 @@ export function partyCommand(stop: AbortSignal): Command {
             })
             process.stdout.write(`made ${path}: keys for ${count} ${count === 1 ? "party" : "parties"}\n`)
         })
-    return command.addCommand(init).addCommand(identityCommand(defaultDir))
+    return command
+        .addCommand(init)
+        .addCommand(identityCommand(defaultDir))
+        .addCommand(doctorCommand(defaultDir, load, stop))
 }
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {

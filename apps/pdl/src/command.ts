@@ -14,6 +14,7 @@ import { chainFolder } from "./chain-folder.ts"
 import { pdlConfig } from "./config.ts"
 import type { PdlConfig } from "./config.ts"
 import { makeChain } from "./create.ts"
+import { doctorCommand } from "./doctor-command.ts"
 import { operatorKeyCommand } from "./operator-key-command.ts"
 import { makesOperatorKey, operatorKeyMade } from "./operator-key.ts"
 import { readChains } from "./read-chains.ts"
@@ -49,7 +50,7 @@ export function pdlCommand(stop: AbortSignal): Command {
         .command("chains")
         .description("list the chains of a data directory")
         .action(async (_: unknown, { parent }: Command) => listChains(parent?.opts<Options>() ?? noOptions))
-    command.addCommand(operatorKeyCommand())
+    command.addCommand(operatorKeyCommand()).addCommand(doctorCommand(defaultDir, load, stop))
     for (const admission of admissionCommands(stop)) command.addCommand(admission)
     return command
 }

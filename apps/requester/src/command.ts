@@ -6,15 +6,15 @@ import { loadConfig } from "@tallylight/node/config.js"
 import { initDataDir, openDataDir } from "@tallylight/node/data-dir.js"
 import { Follower, shortName } from "@tallylight/node/follower.js"
 import { makeLogger } from "@tallylight/node/logger.js"
-import { UserError } from "@tallylight/node/user-error.js"
 import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import { Command, InvalidArgumentError } from "commander"
 import type { z } from "zod"
 import { quorumOf } from "./committee.ts"
 import { requesterConfig } from "./config.ts"
+import { doctorCommand } from "./doctor-command.ts"
 import { keygenCommand } from "./keygen-command.ts"
-import { makeKeys, readKeys } from "./keys.ts"
-import type { Membership, RequesterKeys } from "./keys.ts"
+import { chainOf, makeKeys, readKeys } from "./keys.ts"
+import type { Membership } from "./keys.ts"
 import { runRequester } from "./run.ts"
 
 const defaultDir = "data/requester"
@@ -43,7 +43,10 @@ export function requesterCommand(stop: AbortSignal): Command {
             await initDataDir(path, "requester", makeKeys)
             process.stdout.write(`made ${path}: the keys of a requester\n`)
         })
-    return command.addCommand(init).addCommand(keygenCommand(stop))
+    return command
+        .addCommand(init)
+        .addCommand(keygenCommand(stop))
+        .addCommand(doctorCommand(defaultDir, load, stop))
 }
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {
@@ -72,15 +75,6 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
     } finally {
         await dir.release()
     }
-}
-
-/** Members joined for one chain; a ledger server that has others is not asked which. */
-function chainOf({ membership }: RequesterKeys, given: string | undefined): string | undefined {
-    if (membership === undefined) return given
-    const own = toHex(membership.committee.chain)
-    if (given !== undefined && given.toLowerCase() !== own)
-        throw new UserError(`this member joined its committee for chain ${own}, and not for ${given}`)
-    return own
 }
 
 function membershipFields(membership: Membership | undefined): object {

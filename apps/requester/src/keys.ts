@@ -60,7 +60,7 @@ export async function writeMember(
 }
 
 /** Rejects where one is missing: with a new one, sealed sums would stay sealed or be opened wrongly. */
-export async function readKeys(dir: DataDir): Promise<RequesterKeys> {
+export async function readKeys(dir: Pick<DataDir, "file">): Promise<RequesterKeys> {
     const { file } = dir
     const signer = seedSigner(await readKeyFile(file(identityFile), "identity"))
     const committee = await readIfThere(file(committeeFile))
@@ -69,7 +69,11 @@ export async function readKeys(dir: DataDir): Promise<RequesterKeys> {
     return { signer, secret: hashToScalar(transcript(tags.encryptionKey, encryption)) }
 }
 
-async function readMember({ file }: DataDir, signer: Signer, text: string): Promise<RequesterKeys> {
+async function readMember(
+    { file }: Pick<DataDir, "file">,
+    signer: Signer,
+    text: string,
+): Promise<RequesterKeys> {
     const committee = parseCommittee(text, file(committeeFile))
     const number = committee.plan.identities.findIndex((one) => equalBytes(one, signer.publicKey)) + 1
     if (number === 0)
@@ -102,4 +106,13 @@ async function readRequester(file: DataDir["file"], { plan }: Committee): Promis
     throw new UserError(
         `${file(requesterFile)} is of ${toHex(requester.publicKey)}, which is not the committee in ${file(committeeFile)}`,
     )
+}
+
+/** Members joined for one chain; a ledger server that has others is not asked which. */
+export function chainOf({ membership }: RequesterKeys, given: string | undefined): string | undefined {
+    if (membership === undefined) return given
+    const own = toHex(membership.committee.chain)
+    if (given !== undefined && given.toLowerCase() !== own)
+        throw new UserError(`this member joined its committee for chain ${own}, and not for ${given}`)
+    return own
 }

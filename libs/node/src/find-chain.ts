@@ -57,7 +57,8 @@ export async function findChain(
     return { id: fromHex(hex), hex, name, http, socket: `${http.replace(/^http/, "ws")}/socket` }
 }
 
-function httpAddress(url: string): string {
+/** Of the server, without a slash at its end. */
+export function httpAddress(url: string): string {
     const parsed = URL.canParse(url) ? new URL(url) : undefined
     const scheme = parsed?.protocol.replace(/^ws/, "http")
     if (parsed === undefined || (scheme !== "http:" && scheme !== "https:"))

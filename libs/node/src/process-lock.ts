@@ -1,4 +1,5 @@
 /** A lock on a folder that the kernel takes away from a process that dies, however it dies. */
+import { stat } from "node:fs/promises"
 import { join } from "node:path"
 
 import { readIfThere, writeDurably } from "./durable-file.ts"
@@ -39,5 +40,29 @@ export async function lockFolder(folder: string): Promise<ProcessLock> {
         async release() {
             if (held.delete(connection)) await connection.close()
         },
+    }
+}
+
+/** The process that has the folder; undefined where none has. Takes nothing, and so disturbs nobody. */
+export async function lockHolder(folder: string): Promise<number | undefined> {
+    const pid = Number((await readIfThere(join(folder, "lock.pid")))?.toString("latin1"))
+    if (!Number.isSafeInteger(pid) || pid <= 0) return undefined
+    const locks = (await readIfThere("/proc/locks"))?.toString("latin1")
+    if (locks === undefined) return isAlive(pid) ? pid : undefined
+    // A line is “1: POSIX ADVISORY WRITE 4711 fe:00:5335249 0 EOF”, with the process and the inode.
+    const { ino } = await stat(join(folder, "lock"))
+    const isHeld = locks.split("\n").some((line) => {
+        const [, , , , holder, file] = line.trim().split(/\s+/)
+        return Number(holder) === pid && file?.endsWith(`:${ino}`) === true
+    })
+    return isHeld ? pid : undefined
+}
+
+/** Only where the system does not say who holds what: after a crash, another process may have the number. */
+function isAlive(pid: number): boolean {
+    try {
+        return process.kill(pid, 0)
+    } catch (error) {
+        return systemCode(error) === "EPERM"
     }
 }

@@ -1,0 +1,62 @@
+/** `party doctor`: whether parties would run here, and what to do where they would not. */
+import type { CommonOptions } from "@tallylight/node/cli.js"
+import { lookIntoDataDir } from "@tallylight/node/data-dir.js"
+import { ok, runDoctor, warn } from "@tallylight/node/doctor.js"
+import type { Check } from "@tallylight/node/doctor.js"
+import { configCheck, dataDirCheck, holderCheck, pinnedChain } from "@tallylight/node/doctor-data.js"
+import { diskCheck, nodeCheck } from "@tallylight/node/doctor-machine.js"
+import { serverChecks } from "@tallylight/node/doctor-server.js"
+import type { ServerSettings } from "@tallylight/node/doctor-server.js"
+import { readKeyFile } from "@tallylight/node/key-files.js"
+import { Command } from "commander"
+import { partyNumbers } from "./identity-command.ts"
+
+type Options = CommonOptions & { readonly json?: true }
+type Settings = ServerSettings & { readonly count: number }
+type Load = (options: CommonOptions) => Promise<Settings>
+
+/** `load` reads the settings as a start would. */
+export function doctorCommand(defaultDir: string, load: Load, stop: AbortSignal): Command {
+    return new Command("doctor")
+        .description("look at settings, keys, disk, clock and server, also beside a running party")
+        .option("--json", "print what was found as one JSON object")
+        .action(async (_: unknown, self: Command) => {
+            const options = self.optsWithGlobals<Options>()
+            await runDoctor(await checks(options, options.data ?? defaultDir, load), options, stop)
+        })
+}
+
+async function checks(options: Options, path: string, load: Load): Promise<Check[]> {
+    // What is wrong with the file is told once; the rest goes by the command line and the defaults.
+    const { config: _, ...given } = options
+    const settings = await load(options).catch(() => load(given))
+    return [
+        configCheck(options.config, () => load(options)),
+        nodeCheck(),
+        dataDirCheck(path, "party"),
+        holderCheck(path),
+        keysCheck(path, settings),
+        diskCheck(path),
+        ...serverChecks({ ...settings, pinned: () => pinnedChain(path) }),
+    ]
+}
+
+function keysCheck(path: string, { count }: Settings): Check {
+    return {
+        name: "keys",
+        look: async () => {
+            const dir = await lookIntoDataDir(path, "party")
+            const numbers = await partyNumbers(dir)
+            for (const number of numbers) {
+                await readKeyFile(dir.file(`party-${number}/identity.key`), "identity")
+                await readKeyFile(dir.file(`party-${number}/vrf.key`), "vrf")
+            }
+            const says = `of ${numbers.length} ${numbers.length === 1 ? "party" : "parties"}`
+            if (numbers.length >= count) return ok(says)
+            return warn(
+                `${says}, and count is ${count}`,
+                "the next start makes the rest; where the chain has a list, the operator must admit those too",
+            )
+        },
+    }
+}

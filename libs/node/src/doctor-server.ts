@@ -1,0 +1,182 @@
+/** What `doctor` looks at between here and a ledger server: the name, the connection, the chain, the clocks. */
+import { lookup } from "node:dns/promises"
+import { once } from "node:events"
+import { connect as connectTcp, isIP } from "node:net"
+import { connect as connectTls } from "node:tls"
+
+import { toHex } from "@tallylight/crypto/bytes.js"
+import { protocolVersion } from "@tallylight/protocol/chain/genesis.js"
+import { Replica } from "@tallylight/protocol/session/replica.js"
+import { openSession } from "@tallylight/protocol/session/session.js"
+
+import { fail, ok, warn, type Check, type Finding } from "./doctor.ts"
+import { fetchBytes } from "./fetch-bytes.ts"
+import { findChain, httpAddress, type ChainAddress } from "./find-chain.ts"
+import { systemClock } from "./system-clock.ts"
+import { systemRandom } from "./system-random.ts"
+import { connectWebSocket } from "./ws-connect.ts"
+
+export type ServerSettings = { readonly url: string; readonly chain?: string | undefined }
+
+export type Whom = ServerSettings & {
+    /** The chain that the data directory belongs to; undefined before it was ever used. */
+    readonly pinned: () => Promise<Uint8Array | undefined>
+}
+
+export function serverChecks(whom: Whom): Check[] {
+    const url = URL.canParse(whom.url) ? new URL(httpAddress(whom.url)) : undefined
+    if (url === undefined) {
+        const look = (): Promise<Finding> =>
+            Promise.resolve(fail(`“${whom.url}” is no address`, "give one such as http://127.0.0.1:7710"))
+        return [{ name: "server", look }]
+    }
+    let address: ChainAddress | undefined
+    let aheadMs: number | undefined
+    const find = async (signal: AbortSignal): Promise<Finding> => {
+        const pinned = await whom.pinned()
+        const found = await findChain(whom.url, whom.chain ?? (pinned && toHex(pinned)), signal)
+        address = found
+        return judgeChain(found, whom.chain, pinned)
+    }
+    const greet = async (signal: AbortSignal): Promise<Finding> => {
+        if (address === undefined) return unasked
+        aheadMs = await clockAhead(address, signal)
+        return ok(`answers at ${address.socket}, in protocol version ${protocolVersion}`)
+    }
+    return [
+        { name: "host", look: () => judgeHost(url) },
+        { name: "connection", look: (signal) => judgeConnection(url, signal) },
+        ...(url.protocol === "https:"
+            ? [{ name: "certificate", look: (signal: AbortSignal) => judgeCertificate(url, signal) }]
+            : []),
+        { name: "server", look: (signal) => judgeHealth(httpAddress(whom.url), signal) },
+        { name: "chain", look: find },
+        { name: "websocket", look: greet },
+        { name: "clock", look: () => Promise.resolve(aheadMs === undefined ? unasked : judgeClock(aheadMs)) },
+    ]
+}
+
+const unasked = warn("not looked at, since what comes before it failed", "mend that first")
+
+function hostOf({ hostname }: URL): string {
+    return hostname.replace(/^\[|\]$/g, "")
+}
+
+function portOf({ port, protocol }: URL): number {
+    return Number(port || (protocol === "https:" ? 443 : 80))
+}
+
+async function judgeHost(url: URL): Promise<Finding> {
+    const host = hostOf(url)
+    try {
+        const found = await lookup(host, { all: true })
+        const addresses = found.map(({ address }) => address)
+        const isRemote = addresses.some((address) => !/^(127\.|::1$)/.test(address))
+        if (isRemote && url.protocol === "http:")
+            return warn(
+                `${host} is ${addresses.join(", ")}, and plain HTTP lets everybody on the way read along`,
+                "use https:// where the server has it; what is signed cannot be changed either way",
+            )
+        return ok(`${host} is ${addresses.join(", ")}`)
+    } catch {
+        return fail(`the name ${host} is not known`, "correct --url, or look at this machine's name server")
+    }
+}
+
+async function judgeConnection(url: URL, signal: AbortSignal): Promise<Finding> {
+    const to = `${hostOf(url)} port ${portOf(url)}`
+    const socket = connectTcp({ host: hostOf(url), port: portOf(url) })
+    try {
+        await once(socket, "connect", { signal })
+        return ok(`${to} takes connections`)
+    } catch (error) {
+        signal.throwIfAborted()
+        return fail(
+            `${to} takes none: ${reasonOf(error)}`,
+            "start the server there, or look at firewalls between",
+        )
+    } finally {
+        socket.destroy()
+    }
+}
+
+const soonDays = 14
+
+async function judgeCertificate(url: URL, signal: AbortSignal): Promise<Finding> {
+    const host = hostOf(url)
+    // Addresses have no place in the handshake, and are still compared with the certificate.
+    const named = isIP(host) === 0 ? { servername: host } : {}
+    const socket = connectTls({ host, port: portOf(url), ...named })
+    try {
+        await once(socket, "secureConnect", { signal })
+        const { valid_to: end } = socket.getPeerCertificate()
+        const days = Math.floor((Date.parse(end) - systemClock.now()) / 86_400_000)
+        const says = `good for ${url.host}, until ${end}`
+        return days < soonDays ? warn(says, "its operator should renew it now") : ok(says)
+    } catch (error) {
+        signal.throwIfAborted()
+        return fail(
+            `not good for ${url.host}: ${reasonOf(error)}`,
+            "its operator must mend it, or correct --url",
+        )
+    } finally {
+        socket.destroy()
+    }
+}
+
+async function judgeHealth(base: string, signal: AbortSignal): Promise<Finding> {
+    const answer = await fetchBytes(`${base}/healthz`, { maxBytes: 1024, timeoutMs: 10_000, signal })
+    if (answer !== undefined) return ok(`healthy at ${base}`)
+    return fail(`${base}/healthz answers 404`, "correct --url: what is there is no ledger server")
+}
+
+function judgeChain(
+    { hex, name }: ChainAddress,
+    given: string | undefined,
+    pinned: Uint8Array | undefined,
+): Finding {
+    if (pinned !== undefined && toHex(pinned) !== hex)
+        return fail(
+            `the data directory belongs to chain ${toHex(pinned)}, and the server has ${hex} (${name})`,
+            "use another --data for another chain, and ask its operator if there should be only one",
+        )
+    if (given === undefined && pinned === undefined)
+        return warn(
+            `${hex} (${name}), because the server says so`,
+            "compare this id with the one that its operator publishes, and give it with --chain",
+        )
+    return ok(`${hex} (${name})`)
+}
+
+const limits = { frameBytes: 1024 * 1024, bufferedBytes: 1024 * 1024, stalledMs: 10_000, heartbeatMs: 10_000 }
+
+/** The server's clock minus this one, corrected by half of the round trip of the hello. */
+async function clockAhead({ id: chain, socket }: ChainAddress, signal: AbortSignal): Promise<number> {
+    const channel = await connectWebSocket(socket, limits, systemClock, { signal })
+    const { peer, clockAheadMs } = await openSession({
+        ...{ channel, chain, role: "observer", clock: systemClock, random: systemRandom },
+        // Its entries are not asked about; one that breaks a rule ends this connection like any other.
+        ...{ replica: new Replica({ chain, proves: () => false }), requestTimeoutMs: 10_000 },
+        ...{ onOpen: () => undefined, onSteps: () => undefined, onFault: () => undefined },
+    })
+    peer.close(1000, "goodbye")
+    return clockAheadMs
+}
+
+const tolerableMs = 1000
+/** From here on the apps complain as well. */
+const wrongMs = 5000
+
+export function judgeClock(aheadMs: number): Finding {
+    const off = Math.abs(aheadMs)
+    const direction = aheadMs > 0 ? "behind" : "ahead of"
+    if (off <= tolerableMs) return ok(`within ${off} ms of the server's`)
+    const says = `${off} ms ${direction} the server's; deadlines go by the server's`
+    const advice = "let NTP set this machine's clock; if it is right, tell the server's operator"
+    return off > wrongMs ? fail(says, advice) : warn(says, advice)
+}
+
+function reasonOf(error: unknown): string {
+    const reason = error instanceof Error ? error.message : String(error)
+    return reason.trim()
+}
