@@ -129,6 +129,10 @@ test("the dealer prints no secret, and overwrites nothing", async () => {
             expect(other.stdout + other.stderr).not.toContain(hex)
         }
     }
+    const unread = stage.start("requester", "keygen", "--committee", "3/5", "--out", "unread", "--url", url)
+    unread.closeOutput()
+    await unread.ended
+    expect((await readdir(join(stage.folder, "unread"))).length).toBe(5)
     const unusable = await stage.run("requester", "keygen", "--committee", "1/2", "--out", "third")
     expect(unusable.code).toBe(2)
     expect(unusable.stderr).toContain("More than half must be needed")

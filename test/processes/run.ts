@@ -9,6 +9,8 @@ export type Running = {
     /** What came on standard error so far. */
     readonly remarks: () => string
     readonly kill: (signal: NodeJS.Signals) => void
+    /** As a reader such as `head` does that has seen enough. */
+    readonly closeOutput: () => void
     readonly ended: Promise<Ended>
 }
 
@@ -64,6 +66,7 @@ export function launch(args: readonly string[], cwd?: string): Running {
         lines: read(),
         remarks: () => stderr,
         kill: (signal) => child.kill(signal),
+        closeOutput: () => child.stdout.destroy(),
         ended,
     }
 }

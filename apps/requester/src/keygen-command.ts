@@ -40,35 +40,32 @@ async function keygen(options: Options, stop: AbortSignal): Promise<void> {
     const chain = await chainOf(options, stop)
     await makeRoom(out)
     const deal = dealCommittee(chain, options.committee, systemRandom)
-    say(opening(deal))
     for (const member of deal.members) {
-        const name = `member-${member.number}`
-        await initDataDir(join(out, name), "requester", (dir) => writeMember(dir, deal, member))
-        const asks = member.number === 1 ? "; asks for the rounds, with requester.key" : ""
-        say(`  ${join(options.out, name)}${asks}`)
+        const path = join(options.out, `member-${member.number}`)
+        await initDataDir(resolve(path), "requester", (dir) => writeMember(dir, deal, member))
+        process.stderr.write(`made ${path}, ${member.number} of ${deal.members.length}\n`)
     }
-    say(warning)
+    // Last, since a reader that has seen enough ends this process, and a committee is dealt whole.
+    process.stdout.write(`${summary(deal, options.out)}\n`)
 }
 
-function opening({ committee }: Deal): string {
+function summary({ committee }: Deal, out: string): string {
     const { chain, plan } = committee
     return [
         `committee  ${toHex(plan.identity)}, ${quorumOf(committee)}`,
         `chain      ${toHex(chain)}`,
-        "Each member starts its folder with `tallylight requester --data FOLDER`:",
+        `Each member runs \`tallylight requester --data FOLDER\`; the one with requester.key, at first ${join(out, "member-1")},`,
+        "asks for the rounds.",
+        "",
+        ...warning,
     ].join("\n")
 }
 
 const warning = [
-    "",
     "THIS WAS A DEALER. This process knew the whole secret; whoever could read its memory or this folder can open",
     "every round alone. Give each member its folder over a channel that nobody else reads, then delete them all here,",
     "with every copy and backup. The ledger marks this key as dealt.",
-].join("\n")
-
-function say(text: string): void {
-    process.stdout.write(`${text}\n`)
-}
+]
 
 async function chainOf(options: Options, stop: AbortSignal): Promise<Uint8Array> {
     const { config, ...given } = options
