@@ -6,11 +6,13 @@ import { mutants } from "@tallylight/protocol/sample/mutants.js"
 import { audit } from "@tallylight/protocol/verify/audit.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import { Command, Option } from "commander"
+import { checkEvidence } from "./check-evidence.ts"
 import { askedChain } from "./config.ts"
 import type { WhomOptions } from "./config.ts"
 import { DoesNotHold } from "./does-not-hold.ts"
 import { folderSource, httpSource } from "./ledger-source.ts"
 import type { LedgerSource } from "./ledger-source.ts"
+import { filePinnedEvidence } from "./pinned-evidence.ts"
 import { readPinned, requireReplaceable, requireSigned, savePinned } from "./pinned.ts"
 import { showProgress } from "./progress.ts"
 import { selfTest } from "./self-test.ts"
@@ -22,6 +24,7 @@ export type VerifyOptions = WhomOptions & {
     readonly dir?: string
     readonly pin?: string
     readonly saveCheckpoint?: string
+    readonly evidence?: string
     readonly selfTest?: true
     readonly json?: true
 }
@@ -40,6 +43,12 @@ export function verifyCommand(stop: AbortSignal): Command {
                 [...["url", "dir", "chain", "pin", "saveCheckpoint"]],
             ),
         )
+        .addOption(
+            new Option(
+                "--evidence <file>",
+                "check an evidence file instead of a ledger, offline: 0 if it convicts the server",
+            ).conflicts([...["url", "dir", "chain", "pin", "saveCheckpoint", "selfTest"]]),
+        )
         .option("--json", "print the report as one JSON object")
         .action(async (options: VerifyOptions) => runVerify(options, stop, terminal))
         .addHelpText(
@@ -53,7 +62,8 @@ export function verifyCommand(stop: AbortSignal): Command {
 /** Prints the report; rejects unless everything holds. */
 export async function runVerify(options: VerifyOptions, stop: AbortSignal, to: Terminal): Promise<void> {
     try {
-        if (options.selfTest) await selfTest(mutants, options, stop, to)
+        if (options.evidence !== undefined) await checkEvidence(options.evidence, options.json === true, to)
+        else if (options.selfTest) await selfTest(mutants, options, stop, to)
         else await verify(options, stop, to)
     } catch (error) {
         // Programs get their object also where there was nothing to report on.
@@ -82,7 +92,16 @@ async function verify(options: VerifyOptions, stop: AbortSignal, to: Terminal): 
         to.err(
             `No --chain was given: the report is about the chain with this id, whosever it is: ${json.chain}\n`,
         )
-    if (!report.holds) throw new DoesNotHold(brokenRule(report) ?? "the ledger does not hold")
+    if (!report.holds) {
+        const broken = brokenRule(report) ?? "the ledger does not hold"
+        const forked = report.verdicts.some(
+            ({ rule, verdict }) => rule === "append-only" && verdict === "broken",
+        )
+        if (!forked || pinned === undefined || report.state === undefined) throw new DoesNotHold(broken)
+        const { path, convicts } = await filePinnedEvidence(pinned, source, report.state.genesis)
+        const worth = convicts ? "and prove that it signed two histories" : "and convict nobody yet"
+        throw new DoesNotHold(`${broken}; both signed checkpoints are in ${path}, ${worth}`)
+    }
     if (options.saveCheckpoint !== undefined) await savePinned(options.saveCheckpoint, source.checkpoint)
 }
 

@@ -17,6 +17,7 @@ import { fileEvidence, readReceipts } from "./promises.ts"
 import { SeenLedger } from "./seen-ledger.ts"
 import { systemClock } from "./system-clock.ts"
 import { systemRandom } from "./system-random.ts"
+import { accuse, fileTwoHistories, lookAgain } from "./two-histories.ts"
 
 export type FollowerOptions = {
     readonly url: string
@@ -44,6 +45,8 @@ export class Follower {
     readonly receipts: ReceiptBook
     readonly #options: FollowerOptions
     readonly #seen: SeenLedger
+    /** As it was stored when this process started. */
+    readonly #before: Awaited<ReturnType<SeenLedger["checkpoint"]>>
     readonly #time: LedgerTime
     readonly #end = new AbortController()
     #failure: Error | undefined
@@ -69,11 +72,12 @@ export class Follower {
         options: FollowerOptions,
         address: ChainAddress,
         seenLedger: SeenLedger,
-        seen: ConstructorParameters<typeof Replica>[0]["seen"],
+        seen: Awaited<ReturnType<SeenLedger["checkpoint"]>>,
     ) {
         this.#options = options
         this.address = address
         this.#seen = seenLedger
+        this.#before = seen
         this.receipts = new ReceiptBook(address.id)
         this.#time = new LedgerTime(systemClock, (skew) => saySkew(options.log, skew))
         const { proves, onEntry } = options
@@ -145,8 +149,32 @@ export class Follower {
             onWait: (error, ms) => sayWaiting(log, error, ms),
             onGone: (reason) => log.warn({ reason }, "the ledger server is gone; connecting again"),
             onFault: (error) => this.end(error),
+        }).catch(async (error: unknown) => {
+            throw error instanceof Error ? await this.#accuse(error) : error
         })
         if (this.#failure !== undefined) throw this.#failure
+    }
+
+    /** The error to end with: the failure itself, unless it is that the server contradicts what it signed before. */
+    async #accuse(failure: Error): Promise<Error> {
+        const { replica, address } = this
+        const first = replica.contradiction
+        const size = replica.checkpoint?.size ?? 0
+        const before =
+            this.#before !== undefined && this.#before.size >= size ? this.#before.note : replica.note
+        if (first === undefined || before === "") return failure
+        const proved =
+            first.proof === undefined
+                ? await lookAgain(address, [before, first.note], this.#options.stop)
+                : undefined
+        const { dir } = this.#options
+        const name = `evidence-fork-${Math.max(size, this.#before?.size ?? 0)}.json`
+        const filed = await fileTwoHistories(
+            dir?.file(name) ?? name,
+            proved?.before ?? before,
+            proved?.now ?? first,
+        )
+        return accuse(filed, address.http, failure)
     }
 
     async #watchClock(signal: AbortSignal): Promise<void> {

@@ -35,13 +35,14 @@ export class SeenLedger {
         )
     }
 
-    async checkpoint(): Promise<Checkpoint | undefined> {
+    /** With the note as the PDL signed it. */
+    async checkpoint(): Promise<(Checkpoint & { readonly note: string }) | undefined> {
         const page = await this.#notebook.read(checkpointPage)
         if (page === undefined) return undefined
-        const note = parseNote(toUtf8(page) ?? "")
-        const checkpoint = note && parseCheckpoint(note.text)
+        const note = toUtf8(page) ?? ""
+        const checkpoint = parseCheckpoint(parseNote(note)?.text ?? "")
         if (checkpoint === undefined) throw new UserError("the stored checkpoint is damaged")
-        return checkpoint
+        return { ...checkpoint, note }
     }
 
     /**

@@ -61,6 +61,7 @@ export function describeBrokenPromise(
     log: { readonly checkpoint: string; readonly inclusion: readonly Uint8Array[] | undefined },
 ) {
     return {
+        kind: "broken-receipt" as const,
         says: "The PDL signed a receipt for an entry that its own signed ledger does not have at that index.",
         chain: toHex(chain),
         genesis: toHex(encodeEntry(genesis)),

@@ -7,11 +7,13 @@ import { equalBytes } from "@tallylight/crypto/bytes.js"
 import { openCheckpoint } from "@tallylight/crypto/checkpoint.js"
 import type { Checkpoint } from "@tallylight/crypto/checkpoint.js"
 import { leafHash, rangeRoot } from "@tallylight/crypto/merkle.js"
+import { Growth } from "@tallylight/crypto/merkle-growth.js"
 import { apply, begin } from "../ledger/apply.ts"
 import { decodeEntry } from "../ledger/entry.ts"
 import type { Entry } from "../ledger/entry.ts"
-import type { ChainState } from "../ledger/state.ts"
+import type { ChainState, Genesis } from "../ledger/state.ts"
 import { verifyEntry } from "../ledger/verify.ts"
+import type { DivergenceProof } from "../verify/evidence.ts"
 import type { Message } from "../wire/messages.ts"
 import { Refusal, require } from "../wire/refusal.ts"
 
@@ -34,15 +36,30 @@ export type ReplicaOptions = {
     readonly onEntry?: (index: number, size: number) => void
 }
 
+/** What the PDL signed although it had signed something else before. */
+export type Contradiction = {
+    readonly genesis: Genesis
+    readonly note: string
+    /** Where `seen` is not the beginning of that; without it there is a suspicion and no more. */
+    readonly proof?: DivergenceProof
+}
+
+/** Behind the place where another history begins; the PDL signs a checkpoint at least that often (PROTOCOL.md §8.5). */
+const longestProof = 4096
+
 export class Replica {
     /** The latest state that a checkpoint covers; undefined before the first. */
     state: ChainState | undefined
     checkpoint: Checkpoint | undefined
     /** That checkpoint as the PDL signed it. */
     note = ""
+    /** Set before the refusal that is about it. */
+    contradiction: Contradiction | undefined
     readonly #options: ReplicaOptions
     #ahead: ChainState | undefined
     #steps: Step[] = []
+    /** The other history, from where it should be `seen` on. */
+    #fork: Growth | undefined
 
     constructor(options: ReplicaOptions) {
         this.#options = options
@@ -57,6 +74,20 @@ export class Replica {
     rewind(): void {
         this.#ahead = this.state
         this.#steps = []
+        this.#fork = undefined
+        this.contradiction = undefined
+    }
+
+    /** The ledger is another one than `seen`, and no checkpoint has come that proves it. */
+    get suspicion(): Refusal | undefined {
+        return this.#fork && new Refusal("forked", { size: this.#fork.from.size })
+    }
+
+    /** The head that the PDL named at the hello: smaller than what was relied on, if the ledger was cut short. */
+    greeted(genesis: Genesis, note: string): void {
+        const head = openCheckpoint(note, { origin: genesis.origin, publicKey: genesis.ledgerKey })
+        const known = this.checkpoint?.size ?? this.#options.seen?.size ?? 0
+        if (head !== undefined && head.size < known) this.contradiction = { genesis, note }
     }
 
     /** The steps that are now certain: none while the event's checkpoint lies further ahead. */
@@ -85,21 +116,35 @@ export class Replica {
         const seen = this.#options.seen
         const index = after.range.size - 1
         if (index >= (seen?.size ?? 0) && this.#options.proves(entry)) verifyEntry(before ?? after, entry)
-        if (seen?.size === after.range.size)
-            require(equalBytes(rangeRoot(after.range), seen.root), "forked", { size: seen.size })
+        const leaf = leafHash(bytes)
+        this.#fork?.append(leaf)
+        // Refused when the checkpoint has come that the PDL signed for it, and with which it convicts itself.
+        if (seen?.size === after.range.size && !equalBytes(rangeRoot(after.range), seen.root))
+            this.#fork = new Growth(after.range)
+        if (this.#fork !== undefined && this.#fork.size - this.#fork.from.size > longestProof)
+            throw new Refusal("forked", { size: this.#fork.from.size })
         this.#ahead = after
-        this.#steps.push({ index, leaf: leafHash(bytes), entry, before, after })
+        this.#steps.push({ index, leaf, entry, before, after })
     }
 
     #open(state: ChainState, note: string): Checkpoint {
-        const { origin, ledgerKey: publicKey } = state.genesis
+        const { genesis } = state
+        const { origin, ledgerKey: publicKey } = genesis
         const checkpoint = openCheckpoint(note, { origin, publicKey })
         if (checkpoint === undefined) throw new Refusal("bad-checkpoint")
         const seen = this.#options.seen?.size ?? 0
+        this.contradiction = { genesis, note }
         require(checkpoint.size >= seen, "forked", { seen, size: checkpoint.size })
         const same =
             checkpoint.size === state.range.size && equalBytes(checkpoint.root, rangeRoot(state.range))
         require(same, "wrong-root", { size: state.range.size })
+        if (this.#fork !== undefined) {
+            const { from } = this.#fork
+            const proof = { prefix: rangeRoot(from), consistency: this.#fork.proof() }
+            this.contradiction = { genesis, note, proof }
+            throw new Refusal("forked", { size: from.size })
+        }
+        this.contradiction = undefined
         return checkpoint
     }
 }

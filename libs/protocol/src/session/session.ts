@@ -83,9 +83,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const peer = openPeer({
         ...{ channel, side: "dialler", chain, handlers, limits, clock, requestTimeoutMs, onNotice, onFault },
     })
-    const ended = peer.closed.then((reason) => ({ reason, breach }))
+    const ended = peer.closed.then((reason) => ({ reason, breach: breach ?? replica.suspicion }))
     try {
-        const { genesis, clockAheadMs } = await greet(peer, options)
+        const { genesis, checkpoint, clockAheadMs } = await greet(peer, options)
+        replica.greeted(genesis, checkpoint)
         const { size } = await peer.request("ReqSubscribe", {
             ...{ kinds: null, index: replica.next, round: null },
         })
@@ -95,14 +96,14 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         return session
     } catch (error) {
         peer.close(closeCodes.done, "")
-        throw breach ?? error
+        throw breach ?? replica.suspicion ?? error
     }
 }
 
 async function greet(
     peer: Peer,
     { chain, role, signer, clock, random }: SessionOptions,
-): Promise<Pick<Session, "genesis" | "clockAheadMs">> {
+): Promise<Pick<Session, "genesis" | "clockAheadMs"> & { readonly checkpoint: string }> {
     const versions = [protocolVersion]
     const anonymous = { identity: null, answering: null, signature: null }
     const asked = clock.now()
@@ -121,5 +122,5 @@ async function greet(
         const known = { identity: signer.publicKey, answering: welcome.nonce, signature }
         await peer.request("ReqHello", { versions, role, nonce: clientNonce, ...known })
     }
-    return { genesis, clockAheadMs }
+    return { genesis, checkpoint: welcome.checkpoint, clockAheadMs }
 }

@@ -1,0 +1,36 @@
+/** The evidence against a server whose ledger does not extend a pinned checkpoint. */
+import { dirname, join } from "node:path"
+import { appendLeaf, emptyRange, leafHash, rangeRoot } from "@tallylight/crypto/merkle.js"
+import { Growth } from "@tallylight/crypto/merkle-growth.js"
+import { writeDurably } from "@tallylight/node/durable-file.js"
+import type { Genesis } from "@tallylight/protocol/ledger/state.js"
+import { describeTwoHistories, evidenceFile, judgeEvidence } from "@tallylight/protocol/verify/evidence.js"
+import type { DivergenceProof } from "@tallylight/protocol/verify/evidence.js"
+import type { LedgerSource } from "./ledger-source.ts"
+import type { Pinned } from "./pinned.ts"
+
+/** Writes it beside the pinned checkpoint. */
+export async function filePinnedEvidence(
+    { file, note, checkpoint }: Pinned,
+    source: LedgerSource,
+    genesis: Genesis,
+): Promise<{ readonly path: string; readonly convicts: boolean }> {
+    const proof = checkpoint.size < source.size ? await prove(source, checkpoint.size) : undefined
+    const path = join(dirname(file), `evidence-fork-${checkpoint.size}.json`)
+    const evidence = describeTwoHistories(genesis, [note, source.checkpoint], proof)
+    await writeDurably(path, `${JSON.stringify(evidence, undefined, 2)}\n`)
+    return { path, convicts: judgeEvidence(evidenceFile.parse(evidence)).convicts }
+}
+
+/** Reads the ledger once more: the audit stopped where it found the fork. */
+async function prove(source: LedgerSource, size: number): Promise<DivergenceProof | undefined> {
+    let range = emptyRange
+    let growth: Growth | undefined
+    for await (const entry of source.entries()) {
+        const leaf = leafHash(entry)
+        if (growth !== undefined) growth.append(leaf)
+        else range = appendLeaf(range, leaf)
+        if (range.size === size) growth ??= new Growth(range)
+    }
+    return growth && { prefix: rangeRoot(range), consistency: growth.proof() }
+}
