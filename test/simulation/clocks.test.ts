@@ -2,8 +2,9 @@
 import type { OpenRound } from "@tallylight/protocol/ledger/state.js"
 import type { ManualClock } from "@tallylight/protocol/ports/manual-clock.js"
 import { describe, expect, test } from "vitest"
-import { Network, windowMs } from "./network.ts"
-import type { Actor } from "./network.ts"
+import type { Actor } from "./actor.ts"
+import { windowMs } from "./genesis.ts"
+import { Network } from "./network.ts"
 
 const minute = 60_000
 const hour = 60 * minute
