@@ -10,6 +10,8 @@ type Options = {
     readonly memory: MemoryStore
     readonly clock: Clock
     readonly appendMs: () => number
+    /** A checkpoint of that size is on the disk. */
+    readonly onKept: (size: number) => void
     readonly atAppend: (kinds: readonly EntryKind[]) => Death | undefined
 }
 
@@ -31,14 +33,16 @@ export class Disk implements LedgerStore {
     }
 
     async append(expected: Head, entries: readonly Uint8Array[], checkpoint: string): Promise<Head> {
-        const { memory, clock, appendMs, atAppend } = this.#options
+        const { memory, clock, appendMs, atAppend, onKept } = this.#options
         const ms = appendMs()
         if (ms > 0) await clock.sleep(ms)
         if (this.#dead) return never()
         const death = atAppend(entries.map((entry) => decodeEntry(entry).kind))
         if (death === "before") memory.failAndLose()
         if (death === "after") memory.failButKeep()
-        return memory.append(expected, entries, checkpoint)
+        const appended = memory.append(expected, entries, checkpoint)
+        if (death !== "before") onKept(expected.size + entries.length)
+        return appended
     }
 
     read(from: number, to: number): AsyncIterable<Uint8Array> {

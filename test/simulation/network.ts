@@ -92,6 +92,8 @@ export class Network {
     /** Every request and answer that an actor sent, in order. */
     readonly sent: Sent[] = []
     fault: Fault | undefined
+    /** The sizes of which the ledger server made a checkpoint durable. */
+    readonly checkpointSizes = new Set<number>()
     /** How often the ledger server died of its store. */
     crashes = 0
     #memory = new MemoryStore()
@@ -190,6 +192,7 @@ export class Network {
     #disk(): Disk {
         return new Disk({
             ...{ memory: this.#memory, clock: this.clock },
+            onKept: (size) => this.checkpointSizes.add(size),
             appendMs: () => this.hazards?.appendMs() ?? 0,
             atAppend: (kinds) => this.#planned(kinds) ?? this.hazards?.atAppend(kinds),
         })

@@ -72,6 +72,9 @@ export class Witness {
             const after = before === undefined ? begin(entry) : apply(before, entry)
             verifyEntry(before ?? after, entry)
             this.problems.push(...judgeRound(before, entry, index))
+            // Its key holders sign that checkpoint: it must be one that the server is bound to after a crash.
+            if (entry.kind === "tally" && !this.#network.checkpointSizes.has(index + 1))
+                this.problems.push(`no checkpoint ends with the tally at ${index}`)
             this.#state = after
             this.#leaves.push(leafHash(bytes))
             this.#roots.push(rangeRoot(after.range))
