@@ -1,10 +1,12 @@
 /** A ledger server in this process: the real one, behind real sockets, over a ledger in memory. */
 import { toHex } from "@tallylight/crypto/bytes.js"
+import { newRegistry } from "@tallylight/node/metrics.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { Chain } from "@tallylight/pdl/chain.js"
 import { pdlConfig } from "@tallylight/pdl/config.js"
 import type { LimitName } from "@tallylight/pdl/config.js"
+import { PdlMetrics } from "@tallylight/pdl/metrics.js"
 import { ProofPool } from "@tallylight/pdl/proof-pool.js"
 import { serve } from "@tallylight/pdl/server.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
@@ -12,6 +14,7 @@ import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
 import { ownThread } from "@tallylight/protocol/ports/verifier.js"
 import { seal } from "@tallylight/protocol/sample/mutant.js"
 import type { SampleLedger } from "@tallylight/protocol/sample/sample-ledger.js"
+import type { Registry } from "prom-client"
 import type { z } from "zod"
 
 export type Serving = {
@@ -23,6 +26,7 @@ export type Serving = {
     readonly failures: unknown[]
     /** Each limit that was reached, as often as it was. */
     readonly hits: LimitName[]
+    readonly registry: Registry
     readonly close: () => Promise<void>
 }
 
@@ -39,7 +43,12 @@ export async function serveSample(
     const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
     const failures: unknown[] = []
     const hits: LimitName[] = []
-    const onLimit = (limit: LimitName): void => void hits.push(limit)
+    const registry = newRegistry()
+    const metrics = new PdlMetrics(registry, systemClock, Object.keys(limits) as LimitName[])
+    const reached = (limit: LimitName): void => {
+        hits.push(limit)
+        metrics.reached(limit)
+    }
     const chain = await Chain.open({
         ...{ store, keys: sample.keys, clock: systemClock, random: systemRandom },
         ...{ limits, requestTimeoutMs: limits.requestTimeoutMs, backlog: limits.backlog, pauseMs: 1000 },
@@ -48,7 +57,7 @@ export async function serveSample(
         onCommit: () => undefined,
         onUnanswered: () => undefined,
         onSkew: () => undefined,
-        onLimit,
+        meter: { ...metrics.meter("sample"), reached },
         onFault: (error) => failures.push(error),
     })
     const id = toHex(chain.chain)
@@ -58,6 +67,10 @@ export async function serveSample(
         unready: () => unready,
         onFailure: (error: unknown) => failures.push(error),
     }
-    const { url, close } = await serve(config, readSide, systemClock, onLimit)
-    return { url, id, chain, unready, failures, hits, close }
+    const { url, close } = await serve(config, readSide, systemClock, {
+        reached,
+        watchHeld: (held) => metrics.watchHeld(held),
+    })
+    metrics.watch([{ name: "sample", chain }])
+    return { url, id, chain, unready, failures, hits, registry, close }
 }

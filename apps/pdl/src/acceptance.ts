@@ -17,6 +17,7 @@ import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import type { LedgerClock } from "./ledger-clock.ts"
 import type { Appended, LedgerWriter } from "./ledger-writer.ts"
 import type { Intake } from "./intake.ts"
+import type { Meter } from "./meter.ts"
 import { isCommittee, rankOf } from "./proof-pool.ts"
 import type { ProofLane } from "./proof-pool.ts"
 
@@ -37,6 +38,7 @@ type Options = {
     readonly proofs: ProofLane
     /** Entries that may wait for their proofs or for the writer. */
     readonly backlog: number
+    readonly meter?: Meter | undefined
 }
 
 export class Acceptance {
@@ -62,13 +64,15 @@ export class Acceptance {
      * `sender` stands for the connection, `address` for where it comes from.
      */
     async accept(build: (time: UnixMs) => SentEntry, sender: object, address?: string): Promise<Receipt> {
-        const { writer, intake, clock } = this.#options
+        const { writer, intake, clock, meter } = this.#options
         const entry = build(clock.read(writer.state))
         const known = this.receiptOf(entry)
         if (known !== undefined) return known
         apply(writer.state, entry)
         intake.knock(entry, writer.state, address)
-        await this.#verify(entry, sender)
+        const verified = this.#verify(entry, sender)
+        meter?.proving(entry.kind, verified)
+        await verified
         try {
             const appended = await writer.submit((state, time) => {
                 intake.enter(entry, state, address)
@@ -91,14 +95,18 @@ export class Acceptance {
     }
 
     #receipt({ index, entry }: Appended): Receipt {
+        this.#options.meter?.gaveReceipt()
         return makeReceipt(this.#options.writer.state.chain, this.#options.messageKey, index, entry)
     }
 
     async #verify(entry: SentEntry, sender: object): Promise<void> {
-        const { writer, proofs, backlog } = this.#options
+        const { writer, proofs, backlog, meter } = this.#options
         const rank = rankOf(entry)
         // What goes first must not be turned away for what waits behind it.
-        if (proofs.ahead(rank) + writer.backlog >= backlog) throw new Refusal("busy", { backlog })
+        if (proofs.ahead(rank) + writer.backlog >= backlog) {
+            meter?.reached("backlog")
+            throw new Refusal("busy", { backlog })
+        }
         const begin = () => claimsOf(writer.state, entry)
         if (!isCommittee(entry)) return proofs.verify(rank, sender, begin)
         // Seconds each: one connection must not have a queue of them in front of everybody else's.

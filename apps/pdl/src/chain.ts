@@ -17,6 +17,7 @@ import type { Head, LedgerStore } from "@tallylight/protocol/ports/ledger-store.
 import { openPeer } from "@tallylight/protocol/wire/peer.js"
 import type { Peer, PeerOptions } from "@tallylight/protocol/wire/peer.js"
 import { require } from "@tallylight/protocol/wire/refusal.js"
+import { Unanswered } from "@tallylight/protocol/wire/resp-error.js"
 import { Acceptance } from "./acceptance.ts"
 import { Decryptions } from "./decryptions.ts"
 import { Conversation } from "./conversation.ts"
@@ -26,6 +27,7 @@ import { LedgerClock } from "./ledger-clock.ts"
 import type { OnSkew } from "./ledger-clock.ts"
 import { LedgerWriter } from "./ledger-writer.ts"
 import type { Appended, Commit } from "./ledger-writer.ts"
+import type { Meter } from "./meter.ts"
 import { LogTree } from "./log-tree.ts"
 import type { ProofLane } from "./proof-pool.ts"
 import { RoundIndex } from "./round-index.ts"
@@ -58,8 +60,8 @@ export type ChainOptions = {
     readonly pauseMs: number
     readonly breathe: () => Promise<void>
     readonly onCommit: (appended: Appended, state: ChainState) => void
-    /** Told of each time that a limit was reached. */
-    readonly onLimit?: (limit: keyof ChainLimits) => void
+    /** Told of what is done, and how often a limit is reached. */
+    readonly meter?: Meter | undefined
     readonly onUnanswered: (members: readonly string[], round: number, error: unknown) => void
     readonly onSkew: OnSkew
     /** A defect or a failed store: this object is of no use any more, and its owner starts again from the store. */
@@ -168,8 +170,9 @@ export class Chain {
         })
         this.acceptance = new Acceptance({
             writer: this.#writer,
-            intake: new Intake(options.limits, clock, (limit) => options.onLimit?.(limit)),
+            intake: new Intake(options.limits, clock, (limit) => options.meter?.reached(limit)),
             messageKey: this.messageKey,
+            meter: options.meter,
             ...{ clock: this.#clock, proofs, backlog },
         })
         past.forEach((appended) => this.acceptance.remember(appended))
@@ -183,7 +186,11 @@ export class Chain {
                     { origin: state.genesis.origin, size: tallyIndex + 1, root: tallyRoot },
                     ledgerSeed,
                 ),
-            ...{ clock, pauseMs: options.pauseMs, onUnanswered: options.onUnanswered },
+            ...{ clock, pauseMs: options.pauseMs },
+            onUnanswered: (members, round, error) => {
+                if (error instanceof Unanswered) options.meter?.reached("requestTimeoutMs")
+                options.onUnanswered(members, round, error)
+            },
         })
     }
 
@@ -202,6 +209,18 @@ export class Chain {
 
     get connections(): number {
         return this.#peers.size
+    }
+
+    /** Requests of all connections that are worked on, or whose answers are not taken. */
+    get working(): number {
+        return [...this.#peers].reduce((sum, { working }) => sum + working, 0)
+    }
+
+    /** How many follow the ledger, and how many entries the slowest of them is behind. */
+    get subscribers(): { readonly count: number; readonly lag: number } {
+        const { size } = this.head
+        const lag = [...this.#subscriptions].reduce((most, { cursor }) => Math.max(most, size - cursor), 0)
+        return { count: this.#subscriptions.size, lag }
     }
 
     /** The ledger's time. */
@@ -227,11 +246,17 @@ export class Chain {
 
     /** Talks to whoever is at the other end until they go; `address` is whom limits per address count it to. */
     async serve(channel: Channel, address?: string): Promise<void> {
-        const { clock, limits, requestTimeoutMs, onFault } = this.#options
+        const { clock, limits, requestTimeoutMs, meter, onFault } = this.#options
         const conversation = new Conversation(this, address)
         const peer = openPeer({
-            ...{ channel, side: "listener", chain: this.chain, handlers: conversation.handlers },
+            ...{ side: "listener", chain: this.chain, handlers: conversation.handlers },
+            channel: meter?.channel(channel) ?? channel,
             ...{ clock, limits, requestTimeoutMs, onFault },
+            onFull: () => meter?.reached("concurrentRequests"),
+            onRefusal: (code) => {
+                meter?.refused(code)
+                if (code === "over-budget") meter?.reached("failures")
+            },
         })
         this.#peers.add(peer)
         void this.#expectHello(conversation, peer)
@@ -241,7 +266,7 @@ export class Chain {
     }
 
     async #expectHello(conversation: Conversation, peer: Peer): Promise<void> {
-        const { clock, limits, onLimit } = this.#options
+        const { clock, limits, meter } = this.#options
         const gone = new AbortController()
         void peer.closed.then(() => gone.abort())
         const late = await clock.sleep(limits.helloMs, gone.signal).then(
@@ -249,7 +274,7 @@ export class Chain {
             () => false,
         )
         if (!late) return
-        onLimit?.("helloMs")
+        meter?.reached("helloMs")
         peer.close(closeCodes.policy, "no hello came in time")
     }
 
@@ -307,6 +332,8 @@ export class Chain {
             this.tree.append(encodeEntry(entry))
             this.rounds.add(appended.index, entry)
             this.acceptance.remember(appended)
+            const place = "round" in entry ? this.rounds.get(entry.round) : undefined
+            this.#options.meter?.committed(entry, place)
             this.#options.onCommit(appended, commit.state)
         })
         for (const subscription of this.#subscriptions) subscription.publish(commit)

@@ -60,6 +60,14 @@ export const pdlConfig = z.strictObject({
     /** 0 picks a free one. */
     port: z.int().min(0).max(65_535).default(7710),
     chain: chain.prefault({}),
+    /** On a port of its own, in plain HTTP: what loads a server is not for everybody. */
+    metrics: z
+        .strictObject({
+            enabled: z.boolean().default(false),
+            host: z.string().default("127.0.0.1"),
+            port: z.int().min(0).max(65_535).default(7711),
+        })
+        .prefault({}),
     /** Proxies of your own in front of it, whose X-Forwarded-For is believed. */
     trustedProxies: addresses.default([]),
     /** Limits per address do not bind these. */

@@ -12,6 +12,7 @@ import { ledgerPath, readKeys } from "./chain-folder.ts"
 import type { ChainFolder } from "./chain-folder.ts"
 import type { PdlConfig } from "./config.ts"
 import { logEntry } from "./log-entry.ts"
+import type { PdlMetrics } from "./metrics.ts"
 import type { ProofLane, ProofPool } from "./proof-pool.ts"
 
 /** Before a chain that stopped is opened again: every time replays its whole ledger, at the cost of the others. */
@@ -22,6 +23,7 @@ type Means = {
     readonly log: Logger
     readonly clock: Clock
     readonly pool: ProofPool
+    readonly metrics?: PdlMetrics
 }
 
 /** Its own, for all its lives. */
@@ -50,6 +52,10 @@ export class HostedChain {
     /** Another one after each fault. */
     get chain(): Chain {
         return this.#opened.chain
+    }
+
+    get name(): string {
+        return this.folder.name
     }
 
     get id(): string {
@@ -89,8 +95,10 @@ export class HostedChain {
     }
 }
 
-async function open(folder: ChainFolder, { limits, log, clock, proofs }: Own): Promise<Opened> {
-    const store = await openSqliteStore(ledgerPath(folder), { create: false })
+async function open(folder: ChainFolder, { limits, log, clock, metrics, proofs }: Own): Promise<Opened> {
+    const meter = metrics?.meter(folder.name)
+    const bare = await openSqliteStore(ledgerPath(folder), { create: false })
+    const store = meter?.store(bare) ?? bare
     const broken = new AbortController()
     try {
         const chain = await Chain.open({
@@ -99,6 +107,7 @@ async function open(folder: ChainFolder, { limits, log, clock, proofs }: Own): P
             clock,
             random: systemRandom,
             limits,
+            meter,
             requestTimeoutMs: limits.requestTimeoutMs,
             proofs,
             backlog: limits.backlog,

@@ -1,4 +1,6 @@
 /** How long plain HTTP may take, and how much of it one address gets. */
+import type { Server } from "node:http"
+import type { Socket } from "node:net"
 import rateLimit from "@fastify/rate-limit"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import type { FastifyInstance } from "fastify"
@@ -23,6 +25,20 @@ export function patience({ httpRequestMs, httpIdleMs }: Limits) {
             connectionsCheckingInterval: Math.ceil(httpRequestMs / 4),
         },
     }
+}
+
+/** Tells which of the two it was that ended a connection. */
+export function countTimeouts(
+    server: Server,
+    { httpRequestMs }: Limits,
+    onLimit: (limit: LimitName) => void,
+): void {
+    server.on("connection", (socket: Socket) => {
+        socket.on("timeout", () => onLimit(socket.timeout === httpRequestMs ? "httpRequestMs" : "httpIdleMs"))
+    })
+    server.on("clientError", (error: NodeJS.ErrnoException) => {
+        if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") onLimit("httpRequestMs")
+    })
 }
 
 /** Before the routes are added: those that are `expensive` get the limit. */

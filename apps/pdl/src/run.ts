@@ -1,12 +1,14 @@
 /** A running PDL: its chains opened, its sockets served, until it is told to stop or something breaks. */
 import type { DataDir } from "@tallylight/node/data-dir.js"
 import type { Logger } from "@tallylight/node/logger.js"
+import { newRegistry, serveMetrics } from "@tallylight/node/metrics.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import type { Chain } from "./chain.ts"
 import { chainFolders } from "./chain-folder.ts"
-import type { PdlConfig } from "./config.ts"
+import type { LimitName, PdlConfig } from "./config.ts"
 import { HostedChain } from "./hosted-chain.ts"
+import { PdlMetrics } from "./metrics.ts"
 import { startProofs } from "./proof-threads.ts"
 import { serve } from "./server.ts"
 
@@ -27,16 +29,22 @@ export async function runPdl(
     const hosted: HostedChain[] = []
     const broken = new AbortController()
     const { limits } = config
+    const registry = newRegistry()
+    const metrics = new PdlMetrics(registry, systemClock, Object.keys(limits) as LimitName[])
     const proofs = startProofs(limits.proofWorkers, log, (error) => broken.abort(error))
-    const means = { limits, log, clock: systemClock, pool: proofs.pool }
+    const means = { limits, log, clock: systemClock, metrics, pool: proofs.pool }
+    let scraped: { readonly close: () => void } | undefined
     try {
+        if (config.metrics.enabled) scraped = await serveMetrics(registry, config.metrics)
         // One after the other: replaying holds one core and one disk, whoever waits for them.
         for (const folder of await chainFolders(dir)) hosted.push(await HostedChain.open(folder, means))
         refuseTwins(hosted)
-        await serveChains(hosted, config, log, AbortSignal.any([stop, broken.signal]), onListening)
+        const end = AbortSignal.any([stop, broken.signal])
+        await serveChains(hosted, config, metrics, log, end, onListening)
         broken.signal.throwIfAborted()
     } finally {
         await proofs.close()
+        scraped?.close()
         for (const each of hosted) await each.close()
     }
 }
@@ -44,10 +52,12 @@ export async function runPdl(
 async function serveChains(
     hosted: readonly HostedChain[],
     config: PdlConfig,
+    metrics: PdlMetrics,
     log: Logger,
     stop: AbortSignal,
     onListening: (running: Running) => void,
 ): Promise<void> {
+    metrics.watch(hosted)
     const chains = new Map(hosted.map(({ id, chain }) => [id, chain]))
     const stopped = (): string[] =>
         hosted.filter(({ chain }) => chain.stopped).map(({ folder }) => folder.name)
@@ -59,7 +69,7 @@ async function serveChains(
         ],
         onFailure: (error: unknown): void => log.error({ err: error }, "request failed"),
     }
-    const server = await serve(config, readSide, systemClock)
+    const server = await serve(config, readSide, systemClock, metrics)
     onListening({ url: server.url, chains })
     const alone = (): boolean => stopped().length === hosted.length
     try {

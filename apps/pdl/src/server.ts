@@ -13,7 +13,7 @@ import type { Chain } from "./chain.ts"
 import type { LimitName, PdlConfig } from "./config.ts"
 import { ClientAddresses } from "./client-address.ts"
 import { Door } from "./door.ts"
-import { limitRate, patience } from "./http-limits.ts"
+import { countTimeouts, limitRate, patience } from "./http-limits.ts"
 import { addReadSide, answerError } from "./http.ts"
 import type { ReadSide } from "./http.ts"
 
@@ -22,17 +22,25 @@ export type ServerConfig = Pick<
     "host" | "port" | "limits" | "trustedProxies" | "unlimitedAddresses"
 >
 
+/** Told how often a limit is reached, and where to read what is held for slow readers. */
+export type ServerWatch = {
+    readonly reached: (limit: LimitName) => void
+    readonly watchHeld: (held: HeldBytes) => void
+}
+
 export type Server = { readonly url: string; readonly close: () => Promise<void> }
 
 export async function serve(
     { host, port, limits, ...addressRules }: ServerConfig,
     readSide: ReadSide,
     clock: Clock,
-    onLimit: (limit: LimitName) => void = () => undefined,
+    watch?: ServerWatch,
 ): Promise<Server> {
+    const onLimit = (limit: LimitName): void => watch?.reached(limit)
     const addresses = new ClientAddresses(addressRules)
     const door = new Door(limits, addresses, onLimit)
     const held = new HeldBytes(limits.bufferedBytesTotal, () => onLimit("bufferedBytesTotal"))
+    watch?.watchHeld(held)
     const http = fastify({
         ...patience(limits),
         forceCloseConnections: true,
@@ -42,6 +50,7 @@ export async function serve(
         frameworkErrors: (error, _, reply) => void answerError(error, reply, readSide.onFailure),
     })
     door.guard(http.server)
+    countTimeouts(http.server, limits, onLimit)
     await limitRate(http, limits, addresses, onLimit)
     addReadSide(http, readSide)
     const sockets = new WebSocketServer({ noServer: true, ...webSocketOptions(limits) })

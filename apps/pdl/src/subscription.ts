@@ -48,6 +48,11 @@ export class Subscription {
         this.#kinds = kinds && new Set([...kinds].map((kind) => entryKinds.indexOf(kind)))
     }
 
+    /** Index of the entry that it gets next. */
+    get cursor(): number {
+        return this.#cursor
+    }
+
     publish(commit: Commit): void {
         this.#head = commit.head
         this.#latest = commit

@@ -11,7 +11,7 @@ import { DecodeError } from "./decode-error.ts"
 import { decodeFrame, encodeFrame, type Frame } from "./frame.ts"
 import type { Message, NoticeType, Receipt, RequestType, ResponseTo } from "./messages.ts"
 import { Questions, responseTo, type Answer, type Side } from "./questions.ts"
-import { Refusal } from "./refusal.ts"
+import { Refusal, type RefusalCode } from "./refusal.ts"
 import { PeerRefused, respError, Unanswered } from "./resp-error.ts"
 
 /** Answers with a body, or throws a {@link Refusal}. The id is the one that a Receipt will carry. */
@@ -46,6 +46,10 @@ export type PeerOptions = {
     }
     readonly clock: Clock
     readonly requestTimeoutMs: number
+    /** Told of every refusal that this side gives. */
+    readonly onRefusal?: (code: RefusalCode) => void
+    /** Told whenever the other side asks for more at once than is answered at once. */
+    readonly onFull?: () => void
 }
 
 export interface Peer {
@@ -70,6 +74,8 @@ export interface Peer {
     /** Resolves, never rejects, after everything that arrived has been read. */
     readonly closed: Promise<CloseReason>
     close(code: number, reason: string): void
+    /** The other side's requests that are worked on, or whose answers it has not taken. */
+    readonly working: number
 }
 
 export function openPeer(options: PeerOptions): Peer {
@@ -123,6 +129,10 @@ class Connection implements Peer {
         await this.#send({ type: "RespError", id, chain: this.#options.chain, body: respError(refusal) })
     }
 
+    get working(): number {
+        return this.#running.size
+    }
+
     close(code: number, reason: string): void {
         this.#closing = true
         this.#options.channel.close(code, reason)
@@ -171,6 +181,7 @@ class Connection implements Peer {
             )
             return
         }
+        if (this.#isFull()) this.#options.onFull?.()
         if (this.#isFull() && this.#options.side === "dialler") {
             this.#turnDown(frame, new Refusal("busy"))
             return
@@ -236,6 +247,7 @@ class Connection implements Peer {
     #turnDown(frame: Frame, refusal: Refusal): void {
         if (refusal.disposition !== "wait" && !this.#fail(frame.id)) return
         if (isAnswer(frame)) return
+        this.#options.onRefusal?.(refusal.code)
         if (this.#refusing >= unreadRefusals) {
             this.close(closeCodes.slowReader, "refusals are not read")
             return
@@ -266,6 +278,7 @@ class Connection implements Peer {
 
     /** Says why and closes. The transport has the frame before the close, and nobody waits for a slow reader. */
     #end(id: number, refusal: Refusal, code: number): void {
+        this.#options.onRefusal?.(refusal.code)
         this.#post({ type: "RespError", id, chain: this.#options.chain, body: respError(refusal) })
         this.close(code, refusal.code)
     }
