@@ -5,7 +5,8 @@ import { connect, createServer } from "node:net"
 import type { AddressInfo, Socket } from "node:net"
 import { join } from "node:path"
 import { toHex, utf8 } from "@tallylight/crypto/bytes.js"
-import { leafHash } from "@tallylight/crypto/merkle.js"
+import { appendLeaf, emptyRange, leafHash, rangeRoot } from "@tallylight/crypto/merkle.js"
+import { Growth } from "@tallylight/crypto/merkle-growth.js"
 import { initDataDir, openDataDir } from "@tallylight/node/data-dir.js"
 import { Follower } from "@tallylight/node/follower.js"
 import { makeLogger } from "@tallylight/node/logger.js"
@@ -238,11 +239,22 @@ describe("evidence of two histories", () => {
             }),
         ],
         [
-            "two checkpoints of one history",
-            (evidence) => ({
-                ...evidence,
-                checkpoints: [noteOf(honest), noteOf(history(3, 20))],
-            }),
+            "two checkpoints of one history, and the proof that they are that",
+            (evidence) => {
+                const grown = history(3, 20)
+                const ranges = [emptyRange]
+                for (const entry of grown.entries)
+                    ranges.push(appendLeaf(ranges.at(-1)!, leafHash(encodeEntry(entry))))
+                const growth = new Growth(ranges[honest.entries.length]!)
+                for (const entry of grown.entries.slice(honest.entries.length))
+                    growth.append(leafHash(encodeEntry(entry)))
+                return {
+                    ...evidence,
+                    checkpoints: [noteOf(honest), noteOf(grown)],
+                    prefix: toHex(rangeRoot(growth.from)),
+                    consistency: growth.proof().map(toHex),
+                }
+            },
         ],
         [
             "one checkpoint twice",
