@@ -1,9 +1,11 @@
 import type { Claim, Refused } from "@tallylight/protocol/ledger/claim.js"
+import type { SentEntry } from "@tallylight/protocol/ledger/verify.js"
 import { settle } from "@tallylight/protocol/ports/manual-clock.js"
 import type { Verifier } from "@tallylight/protocol/ports/verifier.js"
+import { sampleLedger } from "@tallylight/protocol/sample/scenario.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import { expect, test } from "vitest"
-import { ProofPool } from "./proof-pool.ts"
+import { ProofPool, rankOf } from "./proof-pool.ts"
 import type { ProofLane, Rank } from "./proof-pool.ts"
 
 /** `count` claims of which nothing is known but the name. */
@@ -64,6 +66,19 @@ function outcome(verified: Promise<void>): Promise<string> {
 }
 
 const refused = (code: Refused["code"]): Refused => ({ code, facts: {} })
+
+test.each([
+    ["a share", "share", 0],
+    ["a contribution", "contribution", 1],
+    ["an abstention", "abstention", 1],
+    ["an operator's admission or removal", "admission", 1],
+    ["a party's registration", "party-registration", 2],
+    ["a revocation", "revocation", 2],
+    ["a request", "request", 2],
+] as const)("%s has its rank", (_, kind, rank) => {
+    const sent = sampleLedger().entries.find((entry) => entry.kind === kind)
+    expect(rankOf(sent as SentEntry)).toBe(rank)
+})
 
 test("what a round waits for overtakes a committee between any two of its batches", async () => {
     const hand = new Hand()
