@@ -23,7 +23,7 @@ const requestTimeoutMs = 20_000
 const never = new AbortController().signal
 
 export function chainAt(url: string): Promise<ChainAddress> {
-    return findChain(url, undefined, never)
+    return findChain({ url }, never)
 }
 
 export function dial({ socket }: ChainAddress): Promise<Channel> {

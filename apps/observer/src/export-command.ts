@@ -22,7 +22,7 @@ export function exportCommand(stop: AbortSignal): Command {
             "\nThe files lie at the paths of C2SP tlog-tiles, so any file server can serve them. Entries, hashes and\n" +
                 "checkpoint are held against each other; `observer verify --dir` checks the rest.",
         )
-    return addOptions(command, "config", "url", "chain", "logLevel")
+    return addOptions(command, "config", "url", "chain", "ledgerKey", "ca", "logLevel")
 }
 
 export async function runExport(
@@ -30,10 +30,10 @@ export async function runExport(
     stop: AbortSignal,
     to: Terminal,
 ): Promise<void> {
-    const { http, hex, id } = await askedChain(whom, stop)
+    const { http, hex, id, ca } = await askedChain(whom, stop)
     const progress = showProgress("exporting")
     const { name, size, before } = await exportLedger({
-        files: httpFiles(`${http}/log`, stop),
+        files: httpFiles(`${http}/log`, ca, stop),
         chain: id,
         folder: out,
         stop,

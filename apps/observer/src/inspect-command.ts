@@ -37,7 +37,7 @@ export function inspectCommand(stop: AbortSignal): Command {
         .option("--index", "take the number for an entry's, or latest for the last entry")
         .option("--json", "print the server's own JSON")
         .action(async (what: string, options: InspectOptions) => runInspect(what, options, stop, terminal))
-    return addOptions(command, "config", "url", "chain", "logLevel")
+    return addOptions(command, "config", "url", "chain", "ledgerKey", "ca", "logLevel")
 }
 
 export async function runInspect(
@@ -66,7 +66,11 @@ async function inspectRound(
         new UserError(
             what === "latest" ? `chain ${address.hex} has no beacon yet` : `there is no round ${what}`,
         )
-    const answer = await fetchJson(`${address.http}/rounds/${what}`, roundAnswer, { ...limits, signal: stop })
+    const answer = await fetchJson(`${address.http}/rounds/${what}`, roundAnswer, {
+        ...limits,
+        signal: stop,
+        ca: address.ca,
+    })
     if (answer === undefined) throw missing()
     if (json) return `${JSON.stringify(answer)}\n`
     // The server's summary has no roster; the entries themselves tell who was asked and did not answer.
@@ -89,6 +93,7 @@ async function inspectEntry(
     const found = await fetchJson(`${address.http}/entries?from=${index}&limit=1`, entriesAnswer, {
         ...limits,
         signal: stop,
+        ca: address.ca,
     })
     const [entry] = found?.entries ?? []
     if (entry?.index !== index) throw new UserError(`there is no entry ${index}`)

@@ -35,8 +35,11 @@ export const fullWidth = 256
 const hashBytes = 32
 const maxCheckpointBytes = 64 * 1024
 
-export async function httpSource({ http }: ChainAddress, signal: AbortSignal): Promise<LedgerSource> {
-    return openSource(httpFiles(`${http}/log`, signal), signal)
+export async function httpSource(
+    { http, ca }: Pick<ChainAddress, "http" | "ca">,
+    signal: AbortSignal,
+): Promise<LedgerSource> {
+    return openSource(httpFiles(`${http}/log`, ca, signal), signal)
 }
 
 export async function folderSource(folder: string, signal: AbortSignal): Promise<LedgerSource> {

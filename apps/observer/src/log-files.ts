@@ -19,12 +19,12 @@ const timeoutMs = 30_000
 const attempts = 4
 const wait = { baseMs: 250, maxMs: 1000 }
 
-export function httpFiles(base: string, signal: AbortSignal): LogFiles {
+export function httpFiles(base: string, ca: string | undefined, signal: AbortSignal): LogFiles {
     return {
         where: base,
         read: (path, maxBytes) => {
             let failures = 0
-            return retry(() => fetchBytes(`${base}/${path}`, { maxBytes, timeoutMs, signal }), {
+            return retry(() => fetchBytes(`${base}/${path}`, { maxBytes, timeoutMs, signal, ca }), {
                 ...wait,
                 clock: systemClock,
                 random: systemRandom,

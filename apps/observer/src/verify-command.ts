@@ -56,7 +56,7 @@ export function verifyCommand(stop: AbortSignal): Command {
             "\nEnds with 0 only if everything holds. Without --chain the chain is whichever is there: compare its id,\n" +
                 "the hash of its first entry, with the one that you know from elsewhere.",
         )
-    return addOptions(command, "config", "url", "chain", "logLevel")
+    return addOptions(command, "config", "url", "chain", "ledgerKey", "ca", "logLevel")
 }
 
 /** Prints the report; rejects unless everything holds. */

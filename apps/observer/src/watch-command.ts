@@ -30,17 +30,17 @@ export function watchCommand(stop: AbortSignal): Command {
             "\nThe ledger is verified from its first entry. With --data, what was verified is remembered there,\n" +
                 "and the next run starts from it.",
         )
-    return addOptions(command, "config", "data", "url", "chain", "logLevel")
+    return addOptions(command, "config", "data", "url", "chain", "ledgerKey", "ca", "logLevel")
 }
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {
     const log = makeLogger({ name: "observer", level: options.logLevel })
-    const { url, chain } = await whomToAsk(options)
+    const server = await whomToAsk(options)
     const dir = await openOwnDir(options.data)
     const progress = showProgress("verifying")
     try {
         const follower = await Follower.start({
-            ...{ url, chain, dir, log, stop },
+            ...{ server, dir, log, stop },
             proves: () => true,
             onEntry: (index, size) => progress.update(index + 1, size),
         })

@@ -1,11 +1,12 @@
 /** The command line of parties. */
-import { addOptions } from "@tallylight/node/cli.js"
+import { addOptions, serverOverrides } from "@tallylight/node/cli.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { loadConfig } from "@tallylight/node/config.js"
 import { initDataDir, openFreeDataDir } from "@tallylight/node/data-dir.js"
 import { Follower } from "@tallylight/node/follower.js"
 import { makeLogger } from "@tallylight/node/logger.js"
 import type { EntryKind } from "@tallylight/protocol/ledger/entry.js"
+import { serverSettings } from "@tallylight/node/server-settings.js"
 import { Command, InvalidArgumentError } from "commander"
 import { z } from "zod"
 import { doctorCommand } from "./doctor-command.ts"
@@ -15,10 +16,7 @@ import { openParty, runParties } from "./run.ts"
 const defaultDir = "data/party"
 
 export const partyConfig = z.strictObject({
-    /** The ledger server. */
-    url: z.string().default("http://127.0.0.1:7710"),
-    /** The id of its chain, where it has several. */
-    chain: z.string().optional(),
+    ...serverSettings,
     /** Parties in this process, each with keys of its own. */
     count: z.int().min(1).max(1000).default(1),
 })
@@ -36,7 +34,7 @@ export function partyCommand(stop: AbortSignal): Command {
             "after",
             `\nWithout --data the folder ${defaultDir} is used, or ${defaultDir}-2 and so on where others run.`,
         )
-    addOptions(command, "config", "data", "url", "chain", "logLevel")
+    addOptions(command, "config", "data", "url", "chain", "ledgerKey", "ca", "logLevel")
     const init = new Command("init")
         .description("make a data directory, with new keys for each party")
         .action(async (_: unknown, { parent }: Command) => {
@@ -55,7 +53,7 @@ export function partyCommand(stop: AbortSignal): Command {
 }
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {
-    const { url, chain, count } = await load(options)
+    const { count, ...server } = await load(options)
     const log = makeLogger({ name: "party", level: options.logLevel })
     const dir = await openFreeDataDir({
         path: options.data ?? defaultDir,
@@ -67,7 +65,7 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
         const parties = []
         for (let number = 1; number <= count; number++) parties.push(await openParty(dir, number))
         const follower = await Follower.start({
-            ...{ url, chain, dir, log, stop },
+            ...{ server, dir, log, stop },
             // Everything that a contribution is bound to. What others contributed, and how it was opened, changes
             // nothing about one's own; whether that is in order is for key holders and auditors to say.
             proves: ({ kind }) => !unproved.has(kind),
@@ -78,8 +76,8 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
     }
 }
 
-async function load({ config, url, chain, count }: Options): Promise<z.output<typeof partyConfig>> {
-    return loadConfig(partyConfig, config, { url, chain, count })
+async function load({ config, count, ...given }: Options): Promise<z.output<typeof partyConfig>> {
+    return loadConfig(partyConfig, config, { ...serverOverrides(given), count })
 }
 
 function parseCount(value: string): number {

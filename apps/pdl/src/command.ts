@@ -6,6 +6,7 @@ import { loadConfig } from "@tallylight/node/config.js"
 import type { Overrides } from "@tallylight/node/config.js"
 import { initDataDir, lookIntoDataDir, openDataDir } from "@tallylight/node/data-dir.js"
 import type { DataDir } from "@tallylight/node/data-dir.js"
+import { isLoopback } from "@tallylight/node/loopback.js"
 import { makeLogger } from "@tallylight/node/logger.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { Command } from "commander"
@@ -23,7 +24,12 @@ import type { Running } from "./run.ts"
 
 const defaultDir = "data/pdl"
 
-type Options = CommonOptions & { readonly json?: true }
+type Options = CommonOptions & {
+    readonly json?: true
+    readonly tlsCert?: string
+    readonly tlsKey?: string
+    readonly allowPlain?: true
+}
 
 const noOptions: Options = { logLevel: "info" }
 
@@ -31,6 +37,9 @@ export function pdlCommand(stop: AbortSignal): Command {
     const command = new Command("pdl")
         .description("run the ledger server: it coordinates rounds and keeps the public ledger")
         .option("--json", "print where it listens, or its chains, as one JSON object")
+        .option("--tls-cert <file>", "serve https and wss with this certificate, in PEM")
+        .option("--tls-key <file>", "the key of that certificate, in PEM")
+        .option("--allow-plain", "serve plain HTTP on an address that other machines can reach")
         .configureHelp({ showGlobalOptions: true })
         .action(async (options: Options) => run(options, stop))
         .addHelpText("after", `\nWithout --data the folder ${defaultDir} is used, and made on the first run.`)
@@ -96,6 +105,7 @@ async function listChains({ data, json }: Options): Promise<void> {
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {
     const config = await load(options)
+    refusePlain(config)
     const log = makeLogger({ name: "pdl", level: options.logLevel })
     const dir = await openDataDir({
         path: options.data ?? defaultDir,
@@ -127,13 +137,41 @@ function listeningJson({ url, chains }: Running, { path: data }: DataDir): strin
     return `${JSON.stringify({ url, ...only, data, chains: named })}\n`
 }
 
-async function load({ config, url }: Options, overrides: Overrides = {}): Promise<PdlConfig> {
-    return loadConfig(pdlConfig, config, { ...(url === undefined ? {} : listenAt(url)), ...overrides })
+async function load(options: Options, overrides: Overrides = {}): Promise<PdlConfig> {
+    const { config, tlsCert, tlsKey, allowPlain } = options
+    const address = options.url === undefined ? undefined : listenAt(options.url)
+    const tls = tlsCert ?? tlsKey
+    const loaded = await loadConfig(pdlConfig, config, {
+        ...(address && { host: address.host, port: address.port }),
+        ...(tls !== undefined && { tls: { certFile: tlsCert, keyFile: tlsKey } }),
+        allowPlain,
+        ...overrides,
+    })
+    if (address !== undefined && address.secure !== (loaded.tls !== undefined))
+        throw new UserError(
+            address.secure
+                ? `${options.url} needs a certificate: give --tls-cert and --tls-key, or set tls`
+                : `${options.url} is plain, and a certificate is set: write https, or leave tls out`,
+        )
+    return loaded
 }
 
-function listenAt(url: string): { host: string; port: number } {
+type Address = { readonly host: string; readonly port: number; readonly secure: boolean }
+
+function listenAt(url: string): Address {
     const parsed = URL.canParse(url) ? new URL(url) : undefined
-    if (parsed?.protocol !== "http:")
+    if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:")
         throw new UserError(`“${url}” is no address such as http://127.0.0.1:7710`)
-    return { host: parsed.hostname.replace(/^\[|\]$/g, ""), port: Number(parsed.port || "80") }
+    const secure = parsed.protocol === "https:"
+    const port = Number(parsed.port || (secure ? "443" : "80"))
+    return { host: parsed.hostname.replace(/^\[|\]$/g, ""), port, secure }
+}
+
+/** Everything is signed; but whoever is on the way of plain HTTP can hold back what he likes. */
+function refusePlain({ host, tls, allowPlain }: PdlConfig): void {
+    if (tls === undefined && !allowPlain && !isLoopback(host))
+        throw new UserError(
+            `other machines can reach ${host}, over plain HTTP; give --tls-cert and --tls-key, or --allow-plain ` +
+                `where a proxy adds TLS`,
+        )
 }

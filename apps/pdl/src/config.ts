@@ -55,10 +55,13 @@ const budget = (burst: number, perMinute: number) =>
 const addresses = z.array(z.string().refine(isAddressRange, "no address, and no range such as 10.0.0.0/8"))
 
 export const pdlConfig = z.strictObject({
-    /** Plain WebSocket and HTTP: on another address than loopback, put a TLS proxy in front. */
     host: z.string().default("127.0.0.1"),
     /** 0 picks a free one. */
     port: z.int().min(0).max(65_535).default(7710),
+    /** A certificate with those of its authorities, and its key, in PEM: https and wss, and nothing else, on the port. */
+    tls: z.strictObject({ certFile: z.string(), keyFile: z.string() }).optional(),
+    /** Plain HTTP and WebSocket also where other machines can connect: for a TLS proxy elsewhere. */
+    allowPlain: z.boolean().default(false),
     chain: chain.prefault({}),
     /** On a port of its own, in plain HTTP: what loads a server is not for everybody. */
     metrics: z

@@ -11,6 +11,9 @@ import { HostedChain } from "./hosted-chain.ts"
 import { PdlMetrics } from "./metrics.ts"
 import { startProofs } from "./proof-threads.ts"
 import { serve } from "./server.ts"
+import type { Server } from "./server.ts"
+import { readCredentials } from "./tls-files.ts"
+import type { TlsFiles } from "./tls-files.ts"
 
 export type Running = {
     readonly url: string
@@ -69,13 +72,34 @@ async function serveChains(
         ],
         onFailure: (error: unknown): void => log.error({ err: error }, "request failed"),
     }
-    const server = await serve(config, readSide, systemClock, metrics)
+    const { tls } = config
+    const credentials = tls && (await readCredentials(tls, systemClock.now()))
+    const server = await serve(config, readSide, systemClock, metrics, credentials)
+    const renewal = (): void => {
+        if (tls !== undefined) void renewCredentials(server, tls, log)
+    }
+    if (credentials !== undefined) {
+        log.info({ validTo: credentials.validTo }, "certificate")
+        process.on("SIGHUP", renewal)
+    }
     onListening({ url: server.url, chains })
     const alone = (): boolean => stopped().length === hosted.length
     try {
         await Promise.all(hosted.map((each) => each.run(stop, alone, () => chains.set(each.id, each.chain))))
     } finally {
+        process.off("SIGHUP", renewal)
         await server.close()
+    }
+}
+
+/** A renewal that went wrong must not take down a server whose certificate is still good. */
+async function renewCredentials(server: Server, tls: TlsFiles, log: Logger): Promise<void> {
+    try {
+        const credentials = await readCredentials(tls, systemClock.now())
+        server.renew(credentials)
+        log.info({ validTo: credentials.validTo }, "certificate renewed")
+    } catch (error) {
+        log.error({ err: error }, "certificate not renewed; the old one stays in use")
     }
 }
 

@@ -1,6 +1,7 @@
 /** The sockets of a PDL: one HTTP server, on which the read side answers and WebSockets are opened. */
 import type { IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
+import { Server as TlsServer } from "node:tls"
 import { HeldBytes } from "@tallylight/node/held-bytes.js"
 import { systemCode, UserError } from "@tallylight/node/user-error.js"
 import { wsChannel } from "@tallylight/node/ws-channel.js"
@@ -16,6 +17,7 @@ import { Door } from "./door.ts"
 import { countTimeouts, limitRate, patience } from "./http-limits.ts"
 import { addReadSide, answerError } from "./http.ts"
 import type { ReadSide } from "./http.ts"
+import type { Credentials } from "./tls-files.ts"
 
 export type ServerConfig = Pick<
     PdlConfig,
@@ -28,21 +30,31 @@ export type ServerWatch = {
     readonly watchHeld: (held: HeldBytes) => void
 }
 
-export type Server = { readonly url: string; readonly close: () => Promise<void> }
+export type Server = {
+    readonly url: string
+    /** New connections get these; those that are open stay as they are. */
+    readonly renew: (credentials: Credentials) => void
+    readonly close: () => Promise<void>
+}
 
 export async function serve(
     { host, port, limits, ...addressRules }: ServerConfig,
     readSide: ReadSide,
     clock: Clock,
     watch?: ServerWatch,
+    credentials?: Credentials,
 ): Promise<Server> {
     const onLimit = (limit: LimitName): void => watch?.reached(limit)
     const addresses = new ClientAddresses(addressRules)
     const door = new Door(limits, addresses, onLimit)
     const held = new HeldBytes(limits.bufferedBytesTotal, () => onLimit("bufferedBytesTotal"))
     watch?.watchHeld(held)
-    const http = fastify({
-        ...patience(limits),
+    const { http: timing, ...waits } = patience(limits)
+    const http: FastifyInstance = fastify({
+        ...waits,
+        ...(credentials === undefined
+            ? { http: timing }
+            : { https: { ...timing, ...credentials, handshakeTimeout: limits.httpRequestMs } }),
         forceCloseConnections: true,
         bodyLimit: 1024,
         routerOptions: { maxParamLength: 256 },
@@ -76,7 +88,10 @@ export async function serve(
         for (const client of sockets.clients) client.terminate()
         await http.close()
     }
-    return { url, close }
+    const renew = (renewed: Credentials): void => {
+        if (http.server instanceof TlsServer) http.server.setSecureContext(renewed)
+    }
+    return { url, renew, close }
 }
 
 function chainAt(url: string, chains: ReadonlyMap<string, Chain>): Chain | undefined {

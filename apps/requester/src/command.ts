@@ -1,6 +1,6 @@
 /** The command line of a requester. */
 import { toHex } from "@tallylight/crypto/bytes.js"
-import { addOptions } from "@tallylight/node/cli.js"
+import { addOptions, serverOverrides } from "@tallylight/node/cli.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { loadConfig } from "@tallylight/node/config.js"
 import { initDataDir, openDataDir } from "@tallylight/node/data-dir.js"
@@ -35,7 +35,7 @@ export function requesterCommand(stop: AbortSignal): Command {
         .option("--json", "print each beacon as one JSON object")
         .action(async (options: Options) => run(options, stop))
         .addHelpText("after", `\nWithout --data the folder ${defaultDir} is used, and made on the first run.`)
-    addOptions(command, "config", "data", "url", "chain", "logLevel")
+    addOptions(command, "config", "data", "url", "chain", "ledgerKey", "ca", "logLevel")
     const init = new Command("init")
         .description("make a data directory with new keys")
         .action(async (_: unknown, { parent }: Command) => {
@@ -50,7 +50,7 @@ export function requesterCommand(stop: AbortSignal): Command {
 }
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {
-    const { url, chain, rounds, interval } = await load(options)
+    const { rounds, interval, ...server } = await load(options)
     const logger = makeLogger({ name: "requester", level: options.logLevel })
     const dir = await openDataDir({
         path: options.data ?? defaultDir,
@@ -64,8 +64,8 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
         log.info({ data: dir.path }, "starting")
         // A key holder opens only what it has checked itself, down to the last proof.
         const follower = await Follower.start({
-            ...{ url, dir, log, stop },
-            chain: chainOf(keys, chain),
+            ...{ dir, log, stop },
+            server: { ...server, chain: chainOf(keys, server.chain) },
             proves: () => true,
         })
         const demand = { rounds: rounds ?? Infinity, intervalMs: Math.round(interval * 1000) }
@@ -97,12 +97,11 @@ function print(
 
 async function load({
     config,
-    url,
-    chain,
     rounds,
     interval,
+    ...given
 }: Options): Promise<z.output<typeof requesterConfig>> {
-    return loadConfig(requesterConfig, config, { url, chain, rounds, interval })
+    return loadConfig(requesterConfig, config, { ...serverOverrides(given), rounds, interval })
 }
 
 function parseRounds(value: string): number {

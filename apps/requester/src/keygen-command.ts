@@ -2,6 +2,7 @@
 import { mkdir, readdir } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { fromHex, toHex } from "@tallylight/crypto/bytes.js"
+import { serverOverrides } from "@tallylight/node/cli.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { loadConfig } from "@tallylight/node/config.js"
 import { initDataDir } from "@tallylight/node/data-dir.js"
@@ -69,14 +70,15 @@ const warning = [
 
 async function chainOf(options: Options, stop: AbortSignal): Promise<Uint8Array> {
     const { config, ...given } = options
-    const { url, chain } = await loadConfig(requesterConfig, config, { url: given.url, chain: given.chain })
+    const server = await loadConfig(requesterConfig, config, serverOverrides(given))
+    const { url, chain } = server
     if (chain !== undefined) {
         if (!/^[0-9a-f]{64}$/i.test(chain))
             throw new UserError(`“${chain}” is no chain id: 64 hexadecimal digits`)
         return fromHex(chain.toLowerCase())
     }
     try {
-        return (await findChain(url, undefined, stop)).id
+        return (await findChain(server, stop)).id
     } catch (error) {
         if (error instanceof UserError || !(error instanceof Error)) throw error
         throw new UserError(

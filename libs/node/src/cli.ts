@@ -1,6 +1,7 @@
 /** What the command lines of all apps have in common. */
 import { CommanderError, Option, type Command } from "commander"
 
+import type { Overrides } from "./config.ts"
 import { logLevels, type LogLevel } from "./logger.ts"
 import { UserError } from "./user-error.ts"
 
@@ -8,6 +9,12 @@ const commonOptions = {
     config: () => new Option("--config <file>", "configuration file, JSON with comments"),
     data: () => new Option("--data <dir>", "data directory, made by init"),
     url: () => new Option("--url <url>", "address of the ledger server"),
+    ledgerKey: () =>
+        new Option(
+            "--ledger-key <key>",
+            "the chain's ledger key, in hexadecimal or as a note's verifier key",
+        ),
+    ca: () => new Option("--ca <file>", "certificates in PEM to trust instead of the public authorities"),
     chain: () => new Option("--chain <id>", "id of the chain, the SHA-256 of its genesis in hexadecimal"),
     logLevel: () =>
         new Option("--log-level <level>", "what to log; debug and trace show where errors come from")
@@ -20,6 +27,8 @@ export type CommonOptions = {
     readonly data?: string
     readonly url?: string
     readonly chain?: string
+    readonly ledgerKey?: string
+    readonly ca?: string
     readonly logLevel: LogLevel
 }
 
@@ -27,6 +36,11 @@ export type CommonOptions = {
 export function addOptions(command: Command, ...names: (keyof typeof commonOptions)[]): Command {
     for (const name of names) command.addOption(commonOptions[name]())
     return command
+}
+
+/** What a client's command line says of the server that it talks to, to be laid over its configuration. */
+export function serverOverrides({ url, chain, ledgerKey, ca }: Partial<CommonOptions>): Overrides {
+    return { url, chain, ledgerKey, caFile: ca }
 }
 
 /** The signal's reason when somebody asked the process to stop. */

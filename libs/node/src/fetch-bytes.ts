@@ -1,11 +1,25 @@
 /** Bodies over HTTP from servers that nobody trusts: never more of them in memory than the caller can use. */
-import { UserError } from "./user-error.ts"
+import { Agent, fetch, type Response } from "undici"
+
+import { tlsProblem } from "./tls-problem.ts"
+import { systemCode, UserError } from "./user-error.ts"
 
 export type FetchLimits = {
     readonly maxBytes: number
     /** For the whole answer. */
     readonly timeoutMs: number
     readonly signal: AbortSignal
+    /** Certificates in PEM, to be trusted instead of the public authorities. */
+    readonly ca?: string | undefined
+}
+
+/** One for each set of authorities: it keeps connections open for the next request. */
+const agents = new Map<string, Agent>()
+
+function agentOf(ca: string): Agent {
+    const agent = agents.get(ca) ?? new Agent({ connect: { ca } })
+    agents.set(ca, agent)
+    return agent
 }
 
 /**
@@ -13,10 +27,11 @@ export type FetchLimits = {
  * the answer is too large, with a plain Error where trying again may help.
  */
 export async function fetchBytes(url: string, limits: FetchLimits): Promise<Uint8Array | undefined> {
-    const { maxBytes, timeoutMs, signal } = limits
+    const { maxBytes, timeoutMs, signal, ca } = limits
     try {
         const response = await fetch(url, {
             signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+            ...(ca !== undefined && { dispatcher: agentOf(ca) }),
         })
         if (response.ok) return await readAtMost(response, maxBytes)
         await response.body?.cancel()
@@ -28,11 +43,14 @@ export async function fetchBytes(url: string, limits: FetchLimits): Promise<Uint
             throw new UserError(`${url} answers with more than ${maxBytes} bytes`, { cause: error })
         // fetch hides what the operating system said behind "fetch failed".
         const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-        const refused = cause instanceof Error && "code" in cause && cause.code === "ECONNREFUSED"
-        const reason = cause instanceof Error ? cause.message : String(cause)
-        throw new Error(refused ? `nothing listens at ${url}` : `cannot read ${url}: ${reason}`, {
-            cause: error,
-        })
+        const code = systemCode(cause)
+        const reason = tlsProblem(cause) ?? (cause instanceof Error ? cause.message : String(cause))
+        throw new Error(
+            code === "ECONNREFUSED" ? `nothing listens at ${url}` : `cannot read ${url}: ${reason}`,
+            {
+                cause: error,
+            },
+        )
     }
 }
 

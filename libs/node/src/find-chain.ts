@@ -2,7 +2,9 @@
 import { fromHex } from "@tallylight/crypto/bytes.js"
 import { z } from "zod"
 
+import { fetchGenesis, requireLedgerKey } from "./chain-identity.ts"
 import { fetchJson } from "./fetch-json.ts"
+import { readAuthorities, type ServerSettings } from "./server-settings.ts"
 import { UserError } from "./user-error.ts"
 
 export type ChainAddress = {
@@ -12,7 +14,11 @@ export type ChainAddress = {
     /** Of the read side over HTTP, ending in the chain's id. */
     readonly http: string
     readonly socket: string
+    /** Certificates in PEM, to be trusted instead of the public authorities. */
+    readonly ca: string | undefined
 }
+
+export class NoSuchChain extends UserError {}
 
 /** Printed, so without control characters, which a terminal would obey. */
 const name = z
@@ -29,32 +35,35 @@ const maxAnswerBytes = 1024 * 1024
 const timeoutMs = 10_000
 
 /**
- * Asks the server for its chains. Rejects with a {@link UserError} where the address or the chain is wrong, with a
- * plain Error where trying again may help.
+ * Asks the server for its chains, and for its ledger key where one is given. Rejects with a {@link UserError} where the address or the chain is wrong, with a plain
+ * Error where trying again may help.
  */
 export async function findChain(
-    url: string,
-    wanted: string | undefined,
+    { url, chain: wanted, ledgerKey, caFile }: ServerSettings,
     signal: AbortSignal,
 ): Promise<ChainAddress> {
     const base = httpAddress(url)
     if (wanted !== undefined && !/^[0-9a-f]{64}$/i.test(wanted))
         throw new UserError(`“${wanted}” is no chain id: 64 hexadecimal digits`)
+    const ca = await readAuthorities(caFile)
     const list = `${base}/v1/chains`
-    const found = await fetchJson(list, answer, { maxBytes: maxAnswerBytes, timeoutMs, signal })
+    const found = await fetchJson(list, answer, { maxBytes: maxAnswerBytes, timeoutMs, signal, ca })
     if (found === undefined) throw new Error(`there is nothing at ${list}`)
     const { chains } = found
     const [first, second] = chains
     const chosen =
         wanted === undefined ? first : chains.find(({ id }) => id.toLowerCase() === wanted.toLowerCase())
-    if (chosen === undefined) throw new UserError(`${base} has no chain ${wanted ?? "yet"}`)
+    if (chosen === undefined) throw new NoSuchChain(`${base} has no chain ${wanted ?? "yet"}`)
     if (wanted === undefined && second !== undefined) {
         const names = chains.map(({ id, name }) => `  ${id} (${name})`).join("\n")
         throw new UserError(`${base} has several chains; name one with --chain:\n${names}`)
     }
     const { id: hex, name } = chosen
     const http = `${base}/v1/chains/${hex}`
-    return { id: fromHex(hex), hex, name, http, socket: `${http.replace(/^http/, "ws")}/socket` }
+    const socket = `${http.replace(/^http/, "ws")}/socket`
+    const address = { id: fromHex(hex), hex, name, http, socket, ca }
+    if (ledgerKey !== undefined) requireLedgerKey(await fetchGenesis(address, signal), ledgerKey, http)
+    return address
 }
 
 /** Of the server, without a slash at its end. */

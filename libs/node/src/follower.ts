@@ -1,6 +1,7 @@
 /** What parties and requesters have in common: a chain that they stick to, and a ledger that they follow. */
 import { toHex } from "@tallylight/crypto/bytes.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
+import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import { MemoryNotebook } from "@tallylight/protocol/ports/notebook.js"
 import { Replica } from "@tallylight/protocol/session/replica.js"
 import { ReceiptBook, type BrokenPromise } from "@tallylight/protocol/session/receipts.js"
@@ -8,20 +9,23 @@ import type { Session, SessionOptions } from "@tallylight/protocol/session/sessi
 import { LedgerTime, type Skew } from "@tallylight/protocol/session/skew.js"
 
 import { retry } from "./backoff.ts"
+import { fetchGenesis, verifierKeyOf } from "./chain-identity.ts"
 import type { DataDir } from "./data-dir.ts"
 import { fileNotebook } from "./file-notebook.ts"
-import { findChain, type ChainAddress } from "./find-chain.ts"
+import { findChain, NoSuchChain, type ChainAddress } from "./find-chain.ts"
 import { followLedger } from "./ledger-link.ts"
+import { isLoopback } from "./loopback.ts"
 import type { Logger } from "./logger.ts"
 import { fileEvidence, readReceipts } from "./promises.ts"
 import { SeenLedger } from "./seen-ledger.ts"
+import type { ServerSettings } from "./server-settings.ts"
 import { systemClock } from "./system-clock.ts"
+import { UserError } from "./user-error.ts"
 import { systemRandom } from "./system-random.ts"
 import { accuse, fileTwoHistories, lookAgain } from "./two-histories.ts"
 
 export type FollowerOptions = {
-    readonly url: string
-    readonly chain: string | undefined
+    readonly server: ServerSettings
     /** Where it keeps what it saw; who has none starts from the ledger's beginning every time. */
     readonly dir: DataDir | undefined
     readonly log: Logger
@@ -54,17 +58,28 @@ export class Follower {
 
     /** Waits for the server, says so, and holds it to the chain that this data directory belongs to. */
     static async start(options: FollowerOptions): Promise<Follower> {
-        const { url, chain, stop, log, dir } = options
+        const { server, stop, log, dir } = options
         const onWait = (error: unknown, ms: number): void => sayWaiting(log, error, ms)
         const waiting = { baseMs: 250, maxMs: 10_000, clock: systemClock, random: systemRandom }
-        const address = await retry(() => findChain(url, chain, stop), { ...waiting, signal: stop, onWait })
+        warnOfPlain(log, server.url)
         const seen = new SeenLedger(dir === undefined ? new MemoryNotebook() : fileNotebook(dir.path))
-        const { hex, name } = address
-        if ((await seen.pin(address.id)) && dir !== undefined)
-            log.info(
-                { chain: hex, chainName: name },
-                "first use: this directory belongs to that chain from now on",
-            )
+        const known = await seen.chain()
+        // A server that has got more chains meanwhile is not asked which is meant.
+        const sought = { ...server, chain: server.chain ?? (known && toHex(known)) }
+        const address = await retry(
+            async () => {
+                const found = await findChain(sought, stop).catch((error: unknown) => {
+                    throw error instanceof NoSuchChain && server.chain === undefined && known !== undefined
+                        ? strangeServer(error, known)
+                        : error
+                })
+                // Shown before it is written down: a first start that was stopped meanwhile says it again.
+                if (known === undefined) sayFirstContact(log, found, await fetchGenesis(found, stop), options)
+                return found
+            },
+            { ...waiting, signal: stop, onWait },
+        )
+        await seen.pin(address.id)
         return new Follower(options, address, seen, await seen.checkpoint())
     }
 
@@ -196,6 +211,39 @@ function saySkew(log: Logger, { aheadMs, moved, isOff }: Skew): void {
         ledger: "the ledger server's clock went ahead: it dates entries in the future",
     }[moved]
     log.warn({ ms }, news)
+}
+
+/** Only a warning: everything is public, and what is signed and chained cannot be changed on the way. */
+function warnOfPlain(log: Logger, url: string): void {
+    const { protocol, hostname } = URL.canParse(url) ? new URL(url) : {}
+    if ((protocol === "http:" || protocol === "ws:") && hostname !== undefined && !isLoopback(hostname))
+        log.warn({ url }, "plain HTTP: whoever is on the way can hold messages back; https hinders that")
+}
+
+function strangeServer({ message }: NoSuchChain, known: Uint8Array): UserError {
+    return new UserError(
+        `${message}, to which this data directory belongs; compare ${shortName(known)}… with what the operator ` +
+            `publishes, correct --url, or use another --data for another chain`,
+    )
+}
+
+/** What is believed from now on, for a person to compare; by whoever gave the id it was believed before. */
+function sayFirstContact(
+    log: Logger,
+    { hex, name }: ChainAddress,
+    genesis: Genesis,
+    { dir, server }: FollowerOptions,
+): void {
+    const fields = { chain: hex, chainName: name, ledgerKey: verifierKeyOf(genesis) }
+    const kept = dir === undefined ? "" : `; kept in ${dir.file("chain")}`
+    if (server.chain !== undefined || server.ledgerKey !== undefined)
+        log.info(fields, `first contact with the chain that was asked for${kept}`)
+    else
+        log.warn(
+            fields,
+            "first contact: trusting this chain and its ledger key, because the server says so; " +
+                `compare them with what its operator publishes${kept}`,
+        )
 }
 
 function sayWaiting(log: Logger, error: unknown, ms: number): void {

@@ -38,7 +38,8 @@ export async function readKeyFile(path: string, purpose: KeyPurpose): Promise<Ui
     return fromHex(hex)
 }
 
-async function refuseReadableByOthers(path: string): Promise<void> {
+/** Rejects a file that its group or others may read, with what to type. */
+export async function refuseReadableByOthers(path: string): Promise<void> {
     // Windows keeps access lists instead, and shows modes that mean nothing.
     if (process.platform === "win32") return
     const { mode } = await stat(path)

@@ -53,7 +53,7 @@ export async function followLedger(options: LinkOptions): Promise<void> {
 
 async function connect(options: LinkOptions): Promise<Session> {
     const { address, clock, stop, handlers, signer, onVerdict } = options
-    const channel = await connectWebSocket(address.socket, limits, clock, { signal: stop })
+    const channel = await connectWebSocket(address.socket, limits, clock, { signal: stop, ca: address.ca })
     try {
         return await openSession({
             ...{ channel, chain: address.id, role: options.role, replica: options.replica },

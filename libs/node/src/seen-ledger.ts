@@ -18,20 +18,25 @@ export class SeenLedger {
         this.#notebook = notebook
     }
 
+    /** The chain that was seen first; undefined where there was none. */
+    async chain(): Promise<Uint8Array | undefined> {
+        return this.#notebook.read(chainPage)
+    }
+
     /**
      * The first chain that is seen is written down, and every other one refused from then on. Resolves to whether
      * this was the first time.
      */
     async pin(chain: Uint8Array): Promise<boolean> {
-        const pinned = await this.#notebook.read(chainPage)
+        const pinned = await this.chain()
         if (pinned === undefined) {
             await this.#notebook.write(chainPage, chain)
             return true
         }
         if (equalBytes(pinned, chain)) return false
         throw new UserError(
-            `this data directory belongs to chain ${toHex(pinned)}, and the server has ${toHex(chain)}; ` +
-                `use another --data for another chain, and ask the operator if there should be only one`,
+            `this data directory belongs to chain ${toHex(pinned)}, and not to ${toHex(chain)}; compare both with ` +
+                `what the operator publishes, and use another --data for another chain`,
         )
     }
 

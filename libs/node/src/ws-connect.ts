@@ -2,6 +2,7 @@ import type { Channel } from "@tallylight/protocol/ports/channel.js"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import { WebSocket } from "ws"
 
+import { tlsProblem } from "./tls-problem.ts"
 import { systemCode, UserError } from "./user-error.ts"
 import { wsChannel } from "./ws-channel.ts"
 import { subprotocol, webSocketOptions, type ChannelLimits } from "./ws-options.ts"
@@ -17,10 +18,10 @@ export async function connectWebSocket(
     url: string,
     limits: ChannelLimits,
     clock: Clock,
-    { signal }: { signal: AbortSignal },
+    { signal, ca }: { readonly signal: AbortSignal; readonly ca?: string | undefined },
 ): Promise<Channel> {
     signal.throwIfAborted()
-    const socket = open(url, limits)
+    const socket = open(url, limits, ca)
     const settled = new AbortController()
     const given = AbortSignal.any([signal, settled.signal])
     const late = clock.sleep(handshakeMs, given).then(
@@ -42,9 +43,12 @@ export async function connectWebSocket(
     }
 }
 
-function open(url: string, limits: ChannelLimits): WebSocket {
+function open(url: string, limits: ChannelLimits, ca: string | undefined): WebSocket {
     try {
-        return new WebSocket(url, [subprotocol], webSocketOptions(limits))
+        return new WebSocket(url, [subprotocol], {
+            ...webSocketOptions(limits),
+            ...(ca !== undefined && { ca }),
+        })
     } catch (error) {
         if (!(error instanceof SyntaxError)) throw error
         throw new UserError(`${url} is no WebSocket address, such as ws://127.0.0.1:7710`, { cause: error })
@@ -69,5 +73,5 @@ function unreachable(url: string, cause: Error): Error {
     if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
         return new Error(`the name of the host in ${url} is not known`, { cause })
     }
-    return new Error(`cannot connect to ${url}: ${cause.message}`, { cause })
+    return new Error(`cannot connect to ${url}: ${tlsProblem(cause) ?? cause.message}`, { cause })
 }
