@@ -23,7 +23,10 @@ export async function runLyingMember(data: string, url: string, stop: AbortSigna
     try {
         const log = makeLogger({ name: "liar", level: "silent" })
         const chain = toHex(membership.committee.chain)
-        const follower = await Follower.start({ ...{ url, chain, dir, log, stop }, proves: () => false })
+        const follower = await Follower.start({
+            ...{ server: { url, chain }, dir, log, stop },
+            proves: () => false,
+        })
         await follower.run({
             ...{ role: "requester", signer },
             handlers: {

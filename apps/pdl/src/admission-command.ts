@@ -44,14 +44,14 @@ function decideCommand(stop: AbortSignal, admitted: boolean): Command {
         .action(async (identities: string[], _: unknown, self: Command) =>
             decide(identities.map(parseIdentity), admitted, self.optsWithGlobals<DecideOptions>(), stop),
         )
-    return addOptions(command, "chain")
+    return addOptions(command, "chain", "ledgerKey", "ca")
 }
 
 function admittedCommand(stop: AbortSignal): Command {
     const command = new Command("admitted")
         .description("list the parties that the operator has admitted, from the verified ledger")
         .action(async (_: unknown, self: Command) => list(self.optsWithGlobals<Options>(), stop))
-    return addOptions(command, "chain")
+    return addOptions(command, "chain", "ledgerKey", "ca")
 }
 
 async function decide(
@@ -92,17 +92,19 @@ async function list(options: Options, stop: AbortSignal): Promise<void> {
 }
 
 async function follow(
-    { config, url, chain }: Options,
+    { config, ...given }: Options,
     kinds: ReadonlySet<EntryKind>,
     log: Logger,
     stop: AbortSignal,
 ): Promise<Follower> {
-    const { host, port } = await loadConfig(pdlConfig, config)
-    const local = `http://${host.includes(":") ? `[${host}]` : host}:${port}`
-    const whom = { url: url ?? local, chain }
+    const { host, port, tls } = await loadConfig(pdlConfig, config)
+    const local = `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${port}`
+    const { chain, ledgerKey, ca: caFile } = given
+    const whom = { url: given.url ?? local, ledgerKey, caFile }
     // A follower waits for its server for ever; whoever types a command wants to know at once.
-    await findChain(whom.url, whom.chain, stop)
-    return Follower.start({ ...whom, dir: undefined, log, stop, proves: ({ kind }) => kinds.has(kind) })
+    const { hex } = await findChain({ ...whom, chain }, stop)
+    const server = { ...whom, chain: hex }
+    return Follower.start({ server, dir: undefined, log, stop, proves: ({ kind }) => kinds.has(kind) })
 }
 
 /** What a command did it prints: to be connected is no news here. */

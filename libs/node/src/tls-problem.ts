@@ -1,6 +1,6 @@
 import { systemCode } from "./user-error.ts"
 
-/** What OpenSSL and Node say of a certificate, for the person who must do something about it. */
+/** What OpenSSL and Node say of a certificate or a handshake, for the person who must do something about it. */
 const problems: Readonly<Record<string, string>> = {
     CERT_HAS_EXPIRED: "its certificate has expired; its operator must renew it",
     CERT_NOT_YET_VALID: "its certificate is not valid yet; look at this machine's clock, or ask its operator",
@@ -16,6 +16,7 @@ const problems: Readonly<Record<string, string>> = {
         "its certificate is of an authority that is not known here; give that authority's certificate with --ca",
     UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
         "its certificate is of an authority that is not known here; give that authority's certificate with --ca",
+    UND_ERR_SOCKET: "it closed the connection without an answer; where it speaks TLS, write https",
     CERT_SIGNATURE_FAILURE: "its certificate is not signed by the authority that was given with --ca",
 }
 
