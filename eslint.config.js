@@ -3,7 +3,17 @@ import vitest from "@vitest/eslint-plugin"
 import { defineConfig } from "eslint/config"
 import tseslint from "typescript-eslint"
 
-const nodeModules = ["node:*", "ws", "sqlite3", "pino", "fastify", "commander", "nanoid", "jsonc-parser", "undici"]
+const nodeModules = [
+    "node:*",
+    "ws",
+    "sqlite3",
+    "pino",
+    "fastify",
+    "commander",
+    "nanoid",
+    "jsonc-parser",
+    "undici",
+]
 
 /** The import law: apps -> libs/node -> libs/protocol -> libs/crypto -> @noble; never sideways, never up. */
 function mayNotImport(...patterns) {
