@@ -84,7 +84,7 @@ async function follow(url: string, data: string, size: number, meanwhile?: () =>
     let reached = false
     try {
         const follower = await Follower.start({
-            ...{ url, chain: undefined, dir, stop: stop.signal },
+            ...{ server: { url }, dir, stop: stop.signal },
             log: makeLogger({ name: "observer", level: "silent" }),
             proves: () => false,
         })

@@ -9,7 +9,7 @@ import { lockHolder } from "@tallylight/node/process-lock.js"
 import { Command } from "commander"
 import { chainFolders } from "./chain-folder.ts"
 import type { PdlConfig } from "./config.ts"
-import { addressCheck, bytesPerDay, chainChecks } from "./doctor.ts"
+import { addressCheck, bytesPerDay, certificateCheck, chainChecks } from "./doctor.ts"
 
 type Options = CommonOptions & { readonly json?: true }
 type Load = (options: CommonOptions) => Promise<PdlConfig>
@@ -42,5 +42,6 @@ async function checks(options: Options, path: string, load: Load): Promise<Check
         diskCheck(path, () => bytesPerDay(folders)),
         openFilesCheck(config.limits.connections, holder),
         addressCheck(config, holder),
+        ...(config.tls === undefined ? [] : [certificateCheck(config.tls)]),
     ]
 }

@@ -1,7 +1,7 @@
 /** What `pdl doctor` looks at beside what it has in common with the other apps: chains, their clock, the port. */
 import { once } from "node:events"
 import { stat } from "node:fs/promises"
-import { createServer } from "node:net"
+import { connect, createServer } from "node:net"
 import { join } from "node:path"
 import { equalBytes, toHex } from "@tallylight/crypto/bytes.js"
 import { openCheckpoint } from "@tallylight/crypto/checkpoint.js"
@@ -21,6 +21,8 @@ import { ledgerPath, readKeys } from "./chain-folder.ts"
 import type { ChainFolder } from "./chain-folder.ts"
 import type { PdlConfig } from "./config.ts"
 import { operatorKeyPath } from "./operator-key.ts"
+import { readCredentials } from "./tls-files.ts"
+import type { TlsFiles } from "./tls-files.ts"
 
 type Ends = { readonly genesis: Genesis; readonly last: Entry; readonly size: number; readonly note: string }
 
@@ -110,7 +112,7 @@ export async function bytesPerDay(folders: readonly ChainFolder[]): Promise<numb
 
 /** That the server answers where it runs, and that nobody else is in its place where it does not. */
 export function addressCheck(
-    { host, port }: Pick<PdlConfig, "host" | "port">,
+    { host, port, tls }: Pick<PdlConfig, "host" | "port" | "tls">,
     holder: () => Promise<number | undefined>,
 ): Check {
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`
@@ -120,6 +122,8 @@ export function addressCheck(
             const pid = await holder()
             if (port === 0) return ok("a free port, chosen at each start")
             if (pid === undefined) return judgeFree(host, port)
+            // The certificate is for the name that clients use, which may not be the address here.
+            if (tls !== undefined) return judgeTaken(host, port, signal)
             const healthy = await fetchBytes(`${url}/healthz`, { maxBytes: 1024, timeoutMs: 10_000, signal })
             if (healthy !== undefined) return ok(`healthy at ${url}`)
             return fail(
@@ -127,6 +131,33 @@ export function addressCheck(
                 "look at its log",
             )
         },
+    }
+}
+
+/** What clients would be shown after the next start or SIGHUP. */
+export function certificateCheck(files: TlsFiles): Check {
+    return {
+        name: "certificate",
+        look: async () => {
+            const { validTo } = await readCredentials(files, systemClock.now())
+            const days = Math.floor((Date.parse(validTo) - systemClock.now()) / 86_400_000)
+            const says = `${files.certFile}, until ${validTo}`
+            return days < 14 ? warn(says, "renew it, and send SIGHUP to the server") : ok(says)
+        },
+    }
+}
+
+async function judgeTaken(host: string, port: number, signal: AbortSignal): Promise<Finding> {
+    const socket = connect({ host, port })
+    try {
+        await once(socket, "connect", { signal })
+        return ok(`port ${port} of ${host} takes connections`)
+    } catch (error) {
+        signal.throwIfAborted()
+        const reason = error instanceof Error ? error.message : String(error)
+        return fail(`port ${port} of ${host} takes no connections: ${reason}`, "look at the server's log")
+    } finally {
+        socket.destroy()
     }
 }
 

@@ -6,7 +6,7 @@ import type { Check } from "@tallylight/node/doctor.js"
 import { configCheck, dataDirCheck, holderCheck, pinnedChain } from "@tallylight/node/doctor-data.js"
 import { diskCheck, nodeCheck } from "@tallylight/node/doctor-machine.js"
 import { serverChecks } from "@tallylight/node/doctor-server.js"
-import type { ServerSettings } from "@tallylight/node/doctor-server.js"
+import type { ServerSettings } from "@tallylight/node/server-settings.js"
 import { Command } from "commander"
 import { chainOf, readKeys } from "./keys.ts"
 

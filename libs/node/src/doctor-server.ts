@@ -12,11 +12,11 @@ import { openSession } from "@tallylight/protocol/session/session.js"
 import { fail, ok, warn, type Check, type Finding } from "./doctor.ts"
 import { fetchBytes } from "./fetch-bytes.ts"
 import { findChain, httpAddress, type ChainAddress } from "./find-chain.ts"
+import { readAuthorities, type ServerSettings } from "./server-settings.ts"
 import { systemClock } from "./system-clock.ts"
 import { systemRandom } from "./system-random.ts"
+import { tlsProblem } from "./tls-problem.ts"
 import { connectWebSocket } from "./ws-connect.ts"
-
-export type ServerSettings = { readonly url: string; readonly chain?: string | undefined }
 
 export type Whom = ServerSettings & {
     /** The chain that the data directory belongs to; undefined before it was ever used. */
@@ -34,7 +34,7 @@ export function serverChecks(whom: Whom): Check[] {
     let aheadMs: number | undefined
     const find = async (signal: AbortSignal): Promise<Finding> => {
         const pinned = await whom.pinned()
-        const found = await findChain(whom.url, whom.chain ?? (pinned && toHex(pinned)), signal)
+        const found = await findChain({ ...whom, chain: whom.chain ?? (pinned && toHex(pinned)) }, signal)
         address = found
         return judgeChain(found, whom.chain, pinned)
     }
@@ -47,9 +47,14 @@ export function serverChecks(whom: Whom): Check[] {
         { name: "host", look: () => judgeHost(url) },
         { name: "connection", look: (signal) => judgeConnection(url, signal) },
         ...(url.protocol === "https:"
-            ? [{ name: "certificate", look: (signal: AbortSignal) => judgeCertificate(url, signal) }]
+            ? [
+                  {
+                      name: "certificate",
+                      look: (signal: AbortSignal) => judgeCertificate(url, whom.caFile, signal),
+                  },
+              ]
             : []),
-        { name: "server", look: (signal) => judgeHealth(httpAddress(whom.url), signal) },
+        { name: "server", look: (signal) => judgeHealth(httpAddress(whom.url), whom.caFile, signal) },
         { name: "chain", look: find },
         { name: "websocket", look: greet },
         { name: "clock", look: () => Promise.resolve(aheadMs === undefined ? unasked : judgeClock(aheadMs)) },
@@ -102,11 +107,12 @@ async function judgeConnection(url: URL, signal: AbortSignal): Promise<Finding> 
 
 const soonDays = 14
 
-async function judgeCertificate(url: URL, signal: AbortSignal): Promise<Finding> {
+async function judgeCertificate(url: URL, caFile: string | undefined, signal: AbortSignal): Promise<Finding> {
+    const ca = await readAuthorities(caFile)
     const host = hostOf(url)
     // Addresses have no place in the handshake, and are still compared with the certificate.
     const named = isIP(host) === 0 ? { servername: host } : {}
-    const socket = connectTls({ host, port: portOf(url), ...named })
+    const socket = connectTls({ host, port: portOf(url), ...named, ...(ca !== undefined && { ca }) })
     try {
         await once(socket, "secureConnect", { signal })
         const { valid_to: end } = socket.getPeerCertificate()
@@ -116,16 +122,17 @@ async function judgeCertificate(url: URL, signal: AbortSignal): Promise<Finding>
     } catch (error) {
         signal.throwIfAborted()
         return fail(
-            `not good for ${url.host}: ${reasonOf(error)}`,
-            "its operator must mend it, or correct --url",
+            `not good for ${url.host}: ${tlsProblem(error) ?? reasonOf(error)}`,
+            "its operator must mend it, or correct --url or --ca",
         )
     } finally {
         socket.destroy()
     }
 }
 
-async function judgeHealth(base: string, signal: AbortSignal): Promise<Finding> {
-    const answer = await fetchBytes(`${base}/healthz`, { maxBytes: 1024, timeoutMs: 10_000, signal })
+async function judgeHealth(base: string, caFile: string | undefined, signal: AbortSignal): Promise<Finding> {
+    const ca = await readAuthorities(caFile)
+    const answer = await fetchBytes(`${base}/healthz`, { maxBytes: 1024, timeoutMs: 10_000, signal, ca })
     if (answer !== undefined) return ok(`healthy at ${base}`)
     return fail(`${base}/healthz answers 404`, "correct --url: what is there is no ledger server")
 }
@@ -151,8 +158,8 @@ function judgeChain(
 const limits = { frameBytes: 1024 * 1024, bufferedBytes: 1024 * 1024, stalledMs: 10_000, heartbeatMs: 10_000 }
 
 /** The server's clock minus this one, corrected by half of the round trip of the hello. */
-async function clockAhead({ id: chain, socket }: ChainAddress, signal: AbortSignal): Promise<number> {
-    const channel = await connectWebSocket(socket, limits, systemClock, { signal })
+async function clockAhead({ id: chain, socket, ca }: ChainAddress, signal: AbortSignal): Promise<number> {
+    const channel = await connectWebSocket(socket, limits, systemClock, { signal, ca })
     const { peer, clockAheadMs } = await openSession({
         ...{ channel, chain, role: "observer", clock: systemClock, random: systemRandom },
         // Its entries are not asked about; one that breaks a rule ends this connection like any other.
