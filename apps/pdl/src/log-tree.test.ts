@@ -126,3 +126,23 @@ test("a tree knows the root of every size that it had", async () => {
         expect(await growing.rootAt(size)).toEqual(roots[size])
     await expect(growing.rootAt(largest + 1)).rejects.toThrow(Refusal)
 })
+
+test("whoever asks for the same proofs again costs the store nothing", async () => {
+    let reads = 0
+    const counting: Pick<MemoryStore, "read"> = {
+        read: (from, to) => {
+            reads += 1
+            return store.read(from, to)
+        },
+    }
+    const tree = new LogTree(counting)
+    for (const entry of entries.slice(0, 700)) tree.append(entry)
+    // The last tile is not full: its hashes are in memory.
+    await tree.inclusion(600, 700)
+    const before = reads
+    await tree.inclusion(10, 700)
+    expect(reads).toBe(before + 1)
+    await tree.inclusion(200, 700)
+    await tree.consistency(100, 700)
+    expect(reads).toBe(before + 1)
+})

@@ -1,6 +1,7 @@
 /**
- * The Merkle tree over the ledger, for proofs and tiles. Only the hashes of full tiles are kept in memory, one
- * for 256 entries; what lies below them is hashed again from the stored entries when somebody asks.
+ * The Merkle tree over the ledger, for proofs and tiles. The hashes of full tiles are kept in memory, one for 256
+ * entries; what lies below them is hashed again from the stored entries when somebody asks, tile by tile, and kept
+ * for the next who does.
  */
 import { concatBytes } from "@tallylight/crypto/bytes.js"
 import { leafHash, nodeHash, rangeRoot } from "@tallylight/crypto/merkle.js"
@@ -13,17 +14,22 @@ import { require } from "@tallylight/protocol/wire/refusal.js"
 const tileHeight = 8
 const tileWidth = 2 ** tileHeight
 
+/** Half a mebibyte of hashes. */
+const tilesKept = 64
+
 const unread = new Uint8Array(32)
 
 export class LogTree {
-    readonly #store: LedgerStore
+    readonly #store: Pick<LedgerStore, "read">
     /** full[L][i] is the hash of the complete subtree of 256^(L+1) entries with that index. */
     readonly #full: Uint8Array[][] = []
     /** Hashes that do not fill a tile yet, by tile level; the lowest are leaf hashes. */
     readonly #partial: Uint8Array[][] = []
+    /** The leaf hashes of full tiles, those that were asked for last at the end. */
+    readonly #asked = new Map<number, Promise<readonly Uint8Array[]>>()
     #size = 0
 
-    constructor(store: LedgerStore) {
+    constructor(store: Pick<LedgerStore, "read">) {
         this.#store = store
     }
 
@@ -107,9 +113,29 @@ export class LogTree {
         return subtreeHash(hashes)
     }
 
-    async #leaves(from: number, to: number): Promise<Uint8Array[]> {
+    /** Of entries in one tile. */
+    async #leaves(from: number, to: number): Promise<readonly Uint8Array[]> {
+        const index = Math.floor(from / tileWidth)
+        const start = index * tileWidth
+        const isFull = start + tileWidth <= this.#size
+        const tile = isFull ? await this.#fullTile(index) : (this.#partial[0] ?? [])
+        return tile.slice(from - start, to - start)
+    }
+
+    /** A proof asks for some tiles several times, and those who flood the server with questions do so again and again. */
+    #fullTile(index: number): Promise<readonly Uint8Array[]> {
+        const tile = this.#asked.get(index) ?? this.#readTile(index)
+        this.#asked.delete(index)
+        this.#asked.set(index, tile)
+        const [oldest] = this.#asked.keys()
+        if (this.#asked.size > tilesKept && oldest !== undefined) this.#asked.delete(oldest)
+        return tile
+    }
+
+    async #readTile(index: number): Promise<readonly Uint8Array[]> {
         const leaves = []
-        for await (const entry of this.#store.read(from, to)) leaves.push(leafHash(entry))
+        const start = index * tileWidth
+        for await (const entry of this.#store.read(start, start + tileWidth)) leaves.push(leafHash(entry))
         return leaves
     }
 }
