@@ -15,6 +15,8 @@ export type Attack<Stage> = {
 /** Attacks that share a stage, which is set up once for all of them. */
 export type Group = {
     readonly title: string
+    /** Where its attacks are, in this folder. */
+    readonly file: string
     readonly attacks: readonly Listed[]
     readonly open: () => Promise<OpenGroup>
 }
@@ -29,11 +31,13 @@ export type OpenGroup = {
 
 export function group<Stage extends { close: () => Promise<void> }>(
     title: string,
+    file: string,
     open: () => Promise<Stage>,
     attacks: readonly Attack<Stage>[],
 ): Group {
     return {
         title,
+        file,
         attacks: attacks.map(({ name, stoppedBy }) => ({ name, stoppedBy })),
         open: async () => {
             const stage = await open()

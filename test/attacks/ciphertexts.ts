@@ -97,7 +97,7 @@ function randomPoint(): Uint8Array {
     return encodePoint(ristretto255.multiplyBase(randomScalar()))
 }
 
-export const ciphertexts = group("ciphertexts", () => Arena.open(), [
+export const ciphertexts = group("ciphertexts", "ciphertexts.ts", () => Arena.open(), [
     cheat("a copy of another's sealed point", "bad-knowledge", (there) => {
         const { C, D, A, s } = first(there)
         return { C, D, A, s }

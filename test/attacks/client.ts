@@ -46,7 +46,12 @@ export class Stranger {
     readonly peer: Peer
 
     static async dial(address: ChainAddress, handlers: Handlers = {}): Promise<Stranger> {
-        return new Stranger(await dial(address), address.id, handlers)
+        const stranger = new Stranger(await dial(address), address.id, handlers)
+        await stranger.ask("ReqHello", {
+            ...{ versions: [1], role: "observer", nonce: systemRandom(32) },
+            ...{ identity: null, answering: null, signature: null },
+        })
+        return stranger
     }
 
     private constructor(channel: Channel, chain: Uint8Array, handlers: Handlers) {

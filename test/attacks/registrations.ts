@@ -503,7 +503,7 @@ const queue: readonly Attack<Arena>[] = [
     },
 ]
 
-export const registrations = group("registrations and requests", () => Arena.open(), [
+export const registrations = group("registrations and requests", "registrations.ts", () => Arena.open(), [
     ...parties,
     ...committees,
     ...queue,
@@ -519,7 +519,7 @@ async function passRounds(arena: Arena, count: number): Promise<void> {
 
 const open = () => Arena.open({ chain: { registrationRounds: 2 } })
 
-export const expiries = group("registrations that ended", open, [
+export const expiries = group("registrations that ended", "registrations.ts", open, [
     {
         name: "a contribution under a registration that has expired",
         stoppedBy: "not-on-roster",

@@ -58,7 +58,7 @@ async function spoiltRound(arena: Arena): Promise<void> {
 
 const lottery = () => Arena.open({ parties: 4, chain: { expectedContributors: 1 } })
 
-export const rounds = group("coalitions", lottery, [
+export const rounds = group("coalitions", "rounds.ts", lottery, [
     {
         name: "a key holder that opens early, and a friend that contributes last, to choose the output",
         stoppedBy: "wrong-output",
@@ -119,7 +119,10 @@ export const rounds = group("coalitions", lottery, [
             await arena.ledger.until("the round that seeds it", () => arena.state.current?.phase === "open")
             await arena.finish()
             // The PDL is in it, so its key can say now which ticket that request is going to get.
-            const vrfSeed = await readKeyFile(join(arena.processes.folder, "data/pdl/keys/vrf.key"), "vrf")
+            const vrfSeed = await readKeyFile(
+                join(arena.processes.folder, "data/pdl/chains/local/keys/vrf.key"),
+                "vrf",
+            )
             const settled = issueTicket(arena.state, vrfSeed, due)
             const { roster } = arena.state.queue.find(({ index }) => index === waiting) ?? {}
             if (settled === undefined || roster === undefined) throw new Error("it waits for its time")
@@ -148,7 +151,7 @@ const hasty = () =>
     })
 
 /** What time alone ends. */
-export const silences = group("silence", hasty, [
+export const silences = group("silence", "rounds.ts", hasty, [
     {
         name: "a requester that does not open",
         stoppedBy: "withheld",

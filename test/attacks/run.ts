@@ -1,12 +1,16 @@
 /** All attacks, against real servers: every honest twin passes, and every attack is stopped by what its entry names. */
 import { ciphertexts } from "./ciphertexts.ts"
+import { audits } from "./ledger.ts"
 import { expiries, registrations } from "./registrations.ts"
 import { rounds, silences } from "./rounds.ts"
 import { shares } from "./shares.ts"
+import { sockets } from "./sockets.ts"
 import { vrf } from "./vrf.ts"
 import type { Group, Listed } from "./attack.ts"
 
-export const groups: readonly Group[] = [vrf, ciphertexts, registrations, expiries, rounds, silences, shares]
+export const groups: readonly Group[] = [
+    ...[vrf, ciphertexts, registrations, expiries, rounds, silences, shares, audits, sockets],
+]
 
 /** Rejects at the first attack that is not stopped, or not by what should stop it. */
 export async function runAttacks(onStopped: (attack: Listed) => void = () => undefined): Promise<Listed[]> {

@@ -111,7 +111,7 @@ function signShare(
     }
 }
 
-/** A hello as somebody, with the signature that `sign` makes. */
+/** A second hello, as somebody, with the signature that `sign` makes. */
 async function hello(
     arena: Arena,
     identity: Uint8Array,
@@ -141,7 +141,7 @@ async function authenticates(arena: Arena): Promise<void> {
     assert.equal(await hello(arena, signer.publicKey, helloSigner(arena, signer)), "accepted")
 }
 
-export const shares = group("shares", () => Arena.open({ members: 3 }), [
+export const shares = group("shares", "shares.ts", () => Arena.open({ members: 3 }), [
     wrongShare("a share of another point, with a proof of its own", (_, wrong) => [wrong]),
     wrongShare("the right share with a wrong proof", (_, { c, z }) => [{ c }, { z }]),
     wrongShare("a share that is no element, or the identity", () =>

@@ -102,7 +102,7 @@ function withGamma(pi: Uint8Array, gamma: Uint8Array): Uint8Array {
     return concatBytes(gamma, pi.slice(32))
 }
 
-export const vrf = group("lots", open, [
+export const vrf = group("lots", "vrf.ts", open, [
     {
         name: "a contribution with y >= Th",
         stoppedBy: "not-eligible",
