@@ -1,4 +1,5 @@
 /** A network at full speed for a long time: `npm run soak -- [--minutes N] [--json]`. README.md says how to read it. */
+import { loadavg } from "node:os"
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
@@ -28,6 +29,8 @@ type Sample = {
     readonly resident: Readonly<Record<string, number>>
     readonly ledgerBytes: number
     readonly diskBytes: number
+    /** Processes that ran or waited for a processor in the last minute: what else slowed the rounds down. */
+    readonly load: number
 }
 
 type Verdict = {
@@ -84,6 +87,7 @@ async function measure(
         resident,
         ledgerBytes: rounds.bytes,
         diskBytes: await diskBytes(network.folder),
+        load: loadavg()[0] ?? NaN,
     }
 }
 
@@ -112,7 +116,7 @@ function judge(samples: readonly Sample[], failures: readonly string[], verified
 }
 
 const columns =
-    "minute  entries  rounds/min  p50 ms  p99 ms  pdl MB  party MB  requester MB  ledger MB  disk MB\n"
+    "minute  entries  rounds/min  p50 ms  p99 ms  pdl MB  party MB  requester MB  ledger MB  disk MB  load\n"
 
 function row({
     minute,
@@ -123,6 +127,7 @@ function row({
     resident,
     ledgerBytes,
     diskBytes,
+    load,
 }: Sample): string {
     const inMegabytes = (bytes: number | undefined): string => ((bytes ?? NaN) / megabyte).toFixed(1)
     const largestParty = Math.max(
@@ -131,9 +136,9 @@ function row({
     const cells = [
         ...[minute.toFixed(1), String(entries), roundsPerMinute.toFixed(0), p50.toFixed(0), p99.toFixed(0)],
         ...[inMegabytes(resident.pdl), inMegabytes(largestParty), inMegabytes(resident.requester)],
-        ...[inMegabytes(ledgerBytes), inMegabytes(diskBytes)],
+        ...[inMegabytes(ledgerBytes), inMegabytes(diskBytes), load.toFixed(1)],
     ]
-    const widths = [6, 7, 10, 6, 6, 6, 8, 12, 9, 7]
+    const widths = [6, 7, 10, 6, 6, 6, 8, 12, 9, 7, 4]
     return `${cells.map((cell, at) => cell.padStart(widths[at] ?? 0)).join("  ")}\n`
 }
 
