@@ -34,7 +34,7 @@ export class Door {
     readonly #onLimit: (limit: keyof DoorLimits) => void
     readonly #http = new Tally()
     readonly #webSockets = new Tally()
-    /** What `guard` has to do when one of its connections becomes a WebSocket, by the port at the other end. */
+    /** What `guard` has to do when one of its connections becomes a WebSocket, by its two ends. */
     readonly #leave = new Map<string, () => void>()
 
     constructor(limits: DoorLimits, addresses: ClientAddresses, onLimit: (limit: keyof DoorLimits) => void) {
@@ -59,12 +59,18 @@ export class Door {
                 socket.resetAndDestroy()
                 return
             }
-            const end = endOf(socket)
+            const ends = endsOf(socket)
+            let isCounted = true
+            // Each counts for itself: connections that were reset before they were accepted have no ends to tell
+            // them apart by, and come in crowds where somebody makes them.
             const leave = (): void => {
-                if (this.#leave.delete(end)) this.#http.add(address, -1)
+                if (!isCounted) return
+                isCounted = false
+                this.#http.add(address, -1)
+                if (this.#leave.get(ends) === leave) this.#leave.delete(ends)
             }
             this.#http.add(address, 1)
-            this.#leave.set(end, leave)
+            this.#leave.set(ends, leave)
             socket.once("close", leave)
         })
     }
@@ -81,13 +87,13 @@ export class Door {
             this.#onLimit("connectionsPerAddress")
             return { status: "429 Too Many Requests" }
         }
-        this.#leave.get(endOf(request.socket))?.()
+        this.#leave.get(endsOf(request.socket))?.()
         this.#webSockets.add(address, 1)
         return { release: () => this.#webSockets.add(address, -1) }
     }
 }
 
 /** The same for a connection and for the TLS inside it. */
-function endOf({ remoteAddress = "", remotePort = 0, localPort = 0 }: Socket): string {
-    return `${remoteAddress} ${remotePort} ${localPort}`
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+    return [remoteAddress, remotePort, localAddress, localPort].join(" ")
 }
