@@ -18,8 +18,8 @@ export class ClientAddresses {
     readonly #spares: Trust
 
     constructor({ trustedProxies, unlimitedAddresses }: AddressRules) {
-        this.#trusts = proxyAddr.compile([...trustedProxies])
-        this.#spares = proxyAddr.compile([...unlimitedAddresses])
+        this.#trusts = anyOf(trustedProxies)
+        this.#spares = anyOf(unlimitedAddresses)
     }
 
     /** Of whoever sent the request, through proxies or not; undefined for whom no limit per address binds. */
@@ -41,12 +41,22 @@ export class ClientAddresses {
     }
 }
 
+function anyOf(ranges: readonly string[]): Trust {
+    const trust = proxyAddr.compile([...ranges])
+    return (address, hop) => trust(withoutZone(address), hop)
+}
+
+/** RFC 4007 §11: the zone of a link-local address is this machine's name for a link, and br-lan is no name to ipaddr. */
+function withoutZone(address: string): string {
+    return address.replace(/%.*/, "")
+}
+
 /**
  * An IPv4 address, also where it is written as IPv6; of IPv6 the first 64 bits, which is the least that anybody is
  * given: with limits for single addresses, everybody would have 2^64 times the limit.
  */
 export function addressGroup(address: string): string {
-    const parsed = ipaddr.process(address)
+    const parsed = ipaddr.process(withoutZone(address))
     if (parsed instanceof ipaddr.IPv4) return parsed.toString()
     return `${parsed.parts
         .slice(0, 4)
