@@ -38,6 +38,8 @@ export class Party {
     readonly #keys: PartyKeys
     readonly #notebook: Notebook
     readonly #random: Random
+    /** The latest answer, made or not. */
+    #last: Promise<unknown> = Promise.resolve()
 
     constructor(keys: PartyKeys, notebook: Notebook, random: Random) {
         this.identity = keys.signer.publicKey
@@ -77,7 +79,14 @@ export class Party {
      * The answer to an open round, durable before it is returned; undefined where the party stays silent.
      * Rejects with {@link TwoTickets} where it has answered another ticket of that round.
      */
-    async answer(state: ChainState, current: OpenRound): Promise<Answer | undefined> {
+    answer(state: ChainState, current: OpenRound): Promise<Answer | undefined> {
+        // One after the other: a connection that is lost leaves its question behind, and neither would find a note.
+        const answered = this.#last.then(() => this.#makeOrRecall(state, current))
+        this.#last = answered.catch(() => undefined)
+        return answered
+    }
+
+    async #makeOrRecall(state: ChainState, current: OpenRound): Promise<Answer | undefined> {
         const before = await this.#recall()
         const latest = before?.answer.round ?? 0
         if (latest > current.round) return undefined

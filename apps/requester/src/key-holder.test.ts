@@ -77,6 +77,12 @@ test("a member gives the same bytes again, from what it wrote down", async () =>
     expect(await other.open(ledger.state, asked)).toEqual(first)
 })
 
+test("a member that is asked twice at once gives one proof", async () => {
+    const member = holder(2)
+    const [one, other] = await Promise.all([1, 2].map(() => member.open(ledger.state, asked)))
+    expect(other).toEqual(one)
+})
+
 test("a member opens nothing under another key than the one it has a share of", async () => {
     const other = commitments.map((_, at) => encodePoint(ristretto255.multiplyBase(BigInt(at + 5))))
     expect(await code(holder(1).open(ledger.state, asked))).toBe("opened")

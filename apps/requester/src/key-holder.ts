@@ -31,6 +31,8 @@ export class KeyHolder {
     readonly #keys: HolderKeys
     readonly #notebook: Notebook
     readonly #random: Random
+    /** The latest opening, done or not. */
+    #last: Promise<unknown> = Promise.resolve()
 
     constructor(keys: HolderKeys, notebook: Notebook, random: Random) {
         this.#keys = keys
@@ -39,7 +41,17 @@ export class KeyHolder {
     }
 
     /** The share for a tally that `state`, every proof of which was verified here, holds sealed. */
-    async open(state: ChainState, asked: Message<"ReqDecryption">): Promise<Message<"RespDecryption">> {
+    open(state: ChainState, asked: Message<"ReqDecryption">): Promise<Message<"RespDecryption">> {
+        // One after the other: of two questions at once neither would find the other's note, and both got an answer.
+        const opened = this.#last.then(() => this.#openOrRecall(state, asked))
+        this.#last = opened.catch(() => undefined)
+        return opened
+    }
+
+    async #openOrRecall(
+        state: ChainState,
+        asked: Message<"ReqDecryption">,
+    ): Promise<Message<"RespDecryption">> {
         const sealed = sealedRound(state, asked.round)
         const identity = this.#keys.signer.publicKey
         const member = memberIndex(sealed, identity)
