@@ -2,7 +2,7 @@ import { expect, test } from "vitest"
 import { describeStorm, runStorm } from "./storm.ts"
 
 /** `npm run torture -- faults` runs thousands of others. */
-test.each([2, 5, 6, 10, 12])("a network comes through storm %i with every promise kept", async (seed) => {
+test.each([2, 4, 8, 10])("a network comes through storm %i with every promise kept", async (seed) => {
     const storm = await runStorm(seed)
     expect(storm.problems, describeStorm(storm)).toEqual([])
     expect(storm.beacons).toBeGreaterThan(0)
@@ -10,5 +10,5 @@ test.each([2, 5, 6, 10, 12])("a network comes through storm %i with every promis
 })
 
 test("a storm is the same each time", async () => {
-    expect(await runStorm(21)).toEqual(await runStorm(21))
+    expect(await runStorm(7)).toEqual(await runStorm(7))
 })

@@ -2,6 +2,11 @@
  * A network in which everything fails that may, as a seed has it, and then nothing fails any more. Whatever happened
  * in between, no promise was broken, and rounds must end with beacons again.
  */
+import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
+import { makeRevocation } from "@tallylight/protocol/chain/revocation.js"
+import { seedSigner } from "@tallylight/protocol/chain/signer.js"
+import type { EntryKind } from "@tallylight/protocol/ledger/entry.js"
+import type { Message, Receipt } from "@tallylight/protocol/wire/messages.js"
 import type { Frame } from "@tallylight/protocol/wire/frame.js"
 import { PeerRefused, Unanswered } from "@tallylight/protocol/wire/resp-error.js"
 import { Dice } from "../fuzz/dice.ts"
@@ -24,6 +29,13 @@ export type Storm = {
 }
 
 const steps = 40
+
+/** What the server may die of appending. */
+const fatal: readonly EntryKind[] = [
+    ...(["party-registration", "requester-registration", "revocation", "request", "ticket"] as const),
+    ...(["contribution", "abstention", "extension", "tally", "share", "beacon", "void"] as const),
+]
+
 /** A round ends within its two windows, each prolonged thrice, and a requester asks within minutes. */
 const patienceMs = 300_000
 
@@ -93,7 +105,7 @@ class Course {
         const { everybody, requester, committee, clock } = this.#network
         const actor = this.#dice.pick(everybody)
         const { name } = actor
-        const ms = 100 + this.#dice.below(6000)
+        const ms = 100 + this.#dice.below(9000)
         const writes = this.#dice.below(6)
         const death = this.#dice.pick(["before", "after"] as const)
         const strikes: Readonly<Record<string, (what: string) => void>> = {
@@ -105,7 +117,7 @@ class Course {
                 this.#struck(what, name, ms)
                 actor.kill()
             },
-            "the server dies at a write": () => this.#weather.dieAtWrite("server", writes, death),
+            "the server dies at a write": () => this.#weather.dieAtAppend(this.#dice.pick(fatal), death),
             "a client dies at a write": () => this.#weather.dieAtWrite(name, writes, death),
             "a line is cut": (what) => {
                 this.#struck(what, name)
@@ -129,6 +141,10 @@ class Course {
                 this.#weather.slowDisk(ms)
             },
             "an old message comes again": (what) => this.#repeat(what),
+            "strangers come and go": (what) => {
+                this.#struck(what, "4")
+                for (let count = 0; count < 4; count++) void this.#visit()
+            },
             "a share is wrong": (what) => {
                 const liar = this.#dice.pick([requester, ...committee])
                 this.#struck(what, liar.name)
@@ -153,13 +169,26 @@ class Course {
         if (requests.length === 0 || !network.isServing) return
         const { type, body } = this.#dice.pick(requests)
         this.#struck(what, type)
-        network.ask(type, body).then(
-            ({ receipt }) => void network.receipts.push(receipt),
-            (error: unknown) => {
-                if (error instanceof PeerRefused || error instanceof Unanswered) return
-                network.faults.push(error)
-            },
-        )
+        void this.#ask(type, body)
+    }
+
+    /** A party that registers, is seen by whoever asks for a round meanwhile, and leaves without a word. */
+    async #visit(): Promise<void> {
+        const { random, chain } = this.#network
+        const keys = { signer: seedSigner(random(32)), vrfSeed: random(32) }
+        await this.#ask("ReqRegister", { role: "party", ...makePartyRegistration(chain, keys, 0) })
+        await this.#ask("ReqRevoke", makeRevocation(chain, keys.signer, 1))
+    }
+
+    async #ask<R extends Logged["type"]>(type: R, body: Message<R>): Promise<void> {
+        const network = this.#network
+        if (!network.isServing) return
+        try {
+            const { receipt } = (await network.ask(type, body)) as { receipt: Receipt }
+            network.receipts.push(receipt)
+        } catch (error) {
+            if (!(error instanceof PeerRefused || error instanceof Unanswered)) network.faults.push(error)
+        }
     }
 
     #struck(what: string, whom: string, downMs?: number): void {
@@ -212,10 +241,12 @@ class Course {
     }
 }
 
-type Logged = Extract<Frame, { type: "ReqContribution" | "ReqAbstention" | "ReqRegister" | "ReqGenTick" }>
+const logged = ["ReqContribution", "ReqAbstention", "ReqRegister", "ReqRevoke", "ReqGenTick"] as const
+
+type Logged = Extract<Frame, { type: (typeof logged)[number] }>
 
 function isLogged(frame: Frame): frame is Logged {
-    return ["ReqContribution", "ReqAbstention", "ReqRegister", "ReqGenTick"].includes(frame.type)
+    return logged.some((type) => type === frame.type)
 }
 
 /** For whoever has to find out why. */

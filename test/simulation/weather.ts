@@ -13,8 +13,10 @@ export class Weather implements Hazards {
     /** By actor: until then it reads slowly. */
     readonly #slow = new Map<string, number>()
     #slowDiskUntil = 0
-    /** Which durable write is the last of its process: the server's, or of the actor of that name. */
+    /** By actor: which of its durable writes is the last of its process. */
     readonly #lastWrites = new Map<string, { writes: number; readonly death: Death }>()
+    /** The kind of entry whose append is the last of the server's process. */
+    #lastAppend: { readonly kind: EntryKind; readonly death: Death } | undefined
 
     constructor(clock: Clock, dice: Dice, onDeath: (by: string, death: Death) => void) {
         this.#clock = clock
@@ -39,10 +41,16 @@ export class Weather implements Hazards {
         this.#lastWrites.set(by, { writes, death })
     }
 
+    /** The server dies when it appends an entry of that kind. */
+    dieAtAppend(kind: EntryKind, death: Death): void {
+        this.#lastAppend = { kind, death }
+    }
+
     /** From now on everything works, if not at once. */
     clear(): void {
         for (const map of [this.#partitioned, this.#slow, this.#lastWrites]) map.clear()
         this.#slowDiskUntil = 0
+        this.#lastAppend = undefined
     }
 
     latencyMs(by: string): number {
@@ -58,8 +66,12 @@ export class Weather implements Hazards {
         return this.#slowDiskUntil > this.#clock.elapsed() ? 50 + this.#dice.below(400) : 1
     }
 
-    atAppend(_: readonly EntryKind[]): Death | undefined {
-        return this.atWrite("server")
+    atAppend(kinds: readonly EntryKind[]): Death | undefined {
+        const last = this.#lastAppend
+        if (last === undefined || !kinds.includes(last.kind)) return undefined
+        this.#lastAppend = undefined
+        this.#onDeath("server", last.death)
+        return last.death
     }
 
     atWrite(by: string): Death | undefined {

@@ -132,7 +132,7 @@ export class RealNetwork {
 
     /** The server first: the others need its address, and the requester needs a roster. */
     async start(): Promise<void> {
-        await this.startServer()
+        if (this.pdl.pid === undefined) await this.startServer()
         for (const party of this.parties) party.start()
         await this.until("the parties' registrations", async () => {
             return (await this.chain()).parties >= this.parties.length
