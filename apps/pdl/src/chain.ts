@@ -136,11 +136,16 @@ export class Chain {
         const recovered = await recover(options.store, head)
         const { genesis } = recovered.state
         const { keys } = options
-        const fits =
-            equalBytes(genesis.ledgerKey, ed25519PublicKey(keys.ledgerSeed)) &&
-            equalBytes(genesis.messageKey, ed25519PublicKey(keys.messageSeed)) &&
-            equalBytes(genesis.vrfKey, vrfPublicKey(keys.vrfSeed))
-        if (!fits) throw new Error("the key files are not those of this ledger's genesis")
+        const foreign = [
+            ...(equalBytes(genesis.ledgerKey, ed25519PublicKey(keys.ledgerSeed)) ? [] : ["ledger"]),
+            ...(equalBytes(genesis.messageKey, ed25519PublicKey(keys.messageSeed)) ? [] : ["message"]),
+            ...(equalBytes(genesis.vrfKey, vrfPublicKey(keys.vrfSeed)) ? [] : ["vrf"]),
+        ]
+        if (foreign.length > 0)
+            throw new Error(
+                `the ledger's first entry names another ${foreign.join(", ")} key than its key file holds; ` +
+                    "put back the files that were made with this ledger",
+            )
         return new Chain(options, recovered, head)
     }
 

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
+import { mkdir, chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -58,7 +58,16 @@ describe("a key file", () => {
     )
 
     test("that is missing is named", async () => {
-        await expect(readKeyFile(path, "vrf")).rejects.toThrow(new UserError(`there is no key file ${path}`))
+        const missing = readKeyFile(path, "vrf")
+        await expect(missing).rejects.toThrow(UserError)
+        await expect(missing).rejects.toThrow(`there is no key file ${path}; put it back from a backup`)
+    })
+
+    test("that is a folder is named", async () => {
+        await mkdir(path)
+        await expect(readKeyFile(path, "vrf")).rejects.toThrow(
+            new UserError(`${path} is a folder, and no key file`),
+        )
     })
 
     test.each([

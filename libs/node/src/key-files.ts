@@ -24,8 +24,13 @@ export async function createKeyFile(path: string, purpose: KeyPurpose, seed: Uin
 }
 
 export async function readKeyFile(path: string, purpose: KeyPurpose): Promise<Uint8Array> {
-    const content = await readIfThere(path)
-    if (content === undefined) throw new UserError(`there is no key file ${path}`)
+    const content = await readIfThere(path).catch((error: unknown) => {
+        throw systemCode(error) === "EISDIR" ? new UserError(`${path} is a folder, and no key file`) : error
+    })
+    if (content === undefined)
+        throw new UserError(
+            `there is no key file ${path}; put it back from a backup: “Files” in docs/OPERATING.md says what its loss costs`,
+        )
     await refuseReadableByOthers(path)
     const [, found, hex] = line.exec(content.toString("latin1")) ?? []
     if (found === undefined || hex === undefined) {
