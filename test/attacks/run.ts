@@ -1,5 +1,6 @@
 /** All attacks, against real servers: every honest twin passes, and every attack is stopped by what its entry names. */
 import { ciphertexts } from "./ciphertexts.ts"
+import { followers } from "./followers.ts"
 import { audits } from "./ledger.ts"
 import { expiries, registrations } from "./registrations.ts"
 import { rounds, silences } from "./rounds.ts"
@@ -9,7 +10,7 @@ import { vrf } from "./vrf.ts"
 import type { Group, Listed } from "./attack.ts"
 
 export const groups: readonly Group[] = [
-    ...[vrf, ciphertexts, registrations, expiries, rounds, silences, shares, audits, sockets],
+    ...[vrf, ciphertexts, registrations, expiries, rounds, silences, shares, audits, followers, sockets],
 ]
 
 /** Rejects at the first attack that is not stopped, or not by what should stop it. */
