@@ -72,8 +72,8 @@ export class Acceptance {
         intake.knock(entry, writer.state, address)
         const verified = this.#verify(entry, sender)
         meter?.proving(entry.kind, verified)
-        await verified
         try {
+            await verified
             const appended = await writer.submit((state, time) => {
                 intake.enter(entry, state, address)
                 return { ...entry, time }
@@ -81,7 +81,7 @@ export class Acceptance {
             if (appended === undefined) throw new Error("an entry was submitted and not appended")
             return this.#receipt(appended)
         } catch (error) {
-            // Its twin, sent at the same time, may have been logged first.
+            // Its twin, sent at the same time, may have been logged first, while this one waited for its turn.
             const twin = error instanceof Refusal ? this.receiptOf(entry) : undefined
             if (twin === undefined) throw error
             return twin
