@@ -51,6 +51,17 @@ async function broken(files: Files) {
 }
 
 describe("an honest ledger", () => {
+    test("in a folder holds under its own ledger key, and is not taken for one of another key", async () => {
+        const dir = await folderOf(filesOf(sample))
+        const own = toHex(sample.state.genesis.ledgerKey)
+        expect((await verify({ dir, ledgerKey: own })).error).toBeUndefined()
+        const { error, printed } = await verify({ dir, ledgerKey: toHex(sample.state.genesis.messageKey) })
+        expect(error?.message).toMatch(
+            /^the ledger at .* is signed with .*, and not with the key that was given/,
+        )
+        expect(printed).toBe("")
+    })
+
     test("holds, from a folder and over HTTP", async () => {
         const files = filesOf(sample)
         const { url } = await serve(sample.state.chain, files)

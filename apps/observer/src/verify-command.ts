@@ -1,6 +1,7 @@
 /** `observer verify`: the audit of a ledger, over HTTP or from files, and of the auditor itself. */
 import { fromHex } from "@tallylight/crypto/bytes.js"
 import { addOptions } from "@tallylight/node/cli.js"
+import { requireLedgerKey } from "@tallylight/node/chain-identity.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { mutants } from "@tallylight/protocol/sample/mutants.js"
 import { audit } from "@tallylight/protocol/verify/audit.js"
@@ -40,14 +41,14 @@ export function verifyCommand(stop: AbortSignal): Command {
         )
         .addOption(
             new Option("--self-test", "show the auditor forged ledgers, one for each way to cheat").conflicts(
-                [...["url", "dir", "chain", "pin", "saveCheckpoint"]],
+                [...["url", "dir", "chain", "ledgerKey", "pin", "saveCheckpoint"]],
             ),
         )
         .addOption(
             new Option(
                 "--evidence <file>",
                 "check an evidence file instead of a ledger, offline: 0 if it convicts the server",
-            ).conflicts([...["url", "dir", "chain", "pin", "saveCheckpoint", "selfTest"]]),
+            ).conflicts([...["url", "dir", "chain", "ledgerKey", "pin", "saveCheckpoint", "selfTest"]]),
         )
         .option("--json", "print the report as one JSON object")
         .action(async (options: VerifyOptions) => runVerify(options, stop, terminal))
@@ -86,6 +87,9 @@ async function verify(options: VerifyOptions, stop: AbortSignal, to: Terminal): 
         onEntry: (index) => progress.update(index, source.size),
     }).finally(() => progress.clear())
     if (pinned !== undefined && report.state !== undefined) requireSigned(pinned, report.state)
+    // A server was asked for its genesis before; of files it is known by now.
+    if (options.dir !== undefined && options.ledgerKey !== undefined && report.state !== undefined)
+        requireLedgerKey(report.state.genesis, options.ledgerKey, options.dir)
     const json = reportJson(report, source)
     await to.out(options.json ? `${JSON.stringify(json)}\n` : reportText(json, to.colors))
     if (options.chain === undefined && json.chain !== null)
