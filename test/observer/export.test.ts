@@ -126,9 +126,25 @@ describe("a later export", () => {
         const forked = filesOf(sample, other)
         const { error } = await exportFrom((await serve(chain, forked)).url)
         expect(error?.message).toMatch(/^forked: .* does not extend the 301 entries/)
-        // The other signed checkpoint is the evidence.
-        expect(error?.message).toContain(new TextDecoder().decode(forked.get("checkpoint")))
+        expect(error?.message).toContain("prove that it signed two histories")
         await expectUnchanged(before)
+        const evidence = join(out, "evidence-fork-301.json")
+        expect(error?.message).toContain(evidence)
+        // Rejects unless the file convicts.
+        await runVerify({ evidence }, never, paper())
+        // It stays, and is no obstacle to going on with the history that is there.
+        expect((await exportFrom((await serve(chain, whole)).url)).error).toBeUndefined()
+        expect(await readdir(out)).toContain("evidence-fork-301.json")
+    })
+
+    test("accuses nobody where it cannot have the proof", async () => {
+        await exportFrom((await serve(chain, shorter(301))).url)
+        const entry = sample.entries[300]!
+        const forked = filesOf(sample, sample.entries.with(300, { ...entry, time: entry.time - 1 }))
+        // The bundle that an export has already, and only the proof needs again.
+        forked.delete("tile/entries/000")
+        const { error } = await exportFrom((await serve(chain, forked)).url)
+        expect(error?.message).toMatch(/evidence-fork-301.json, and convict nobody yet$/)
     })
 
     // 512: exactly the full bundles, which are not fetched again and hash to the older root.
@@ -136,8 +152,10 @@ describe("a later export", () => {
         await exportFrom((await serve(chain, whole)).url)
         const before = await filesIn(out)
         const { error } = await exportFrom((await serve(chain, shorter(size))).url)
-        expect(error?.message).toMatch(/^forked: /)
-        expect(sorted(await filesIn(out))).toStrictEqual(sorted(before))
+        expect(error?.message).toMatch(/^forked: .*evidence-fork-600.json, and convict nobody yet$/)
+        const after = await filesIn(out)
+        expect(after.delete("evidence-fork-600.json")).toBe(true)
+        expect(sorted(after)).toStrictEqual(sorted(before))
     })
 
     test("does not take an unsigned checkpoint for a fork", async () => {

@@ -14,14 +14,13 @@ import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import { HashTiles } from "./hash-tiles.ts"
 import type { MadeTile } from "./hash-tiles.ts"
 import { fullWidth, readBundles, readHashes, readHead } from "./ledger-source.ts"
-import type { Bundle } from "./ledger-source.ts"
+import type { Bundle, Head } from "./ledger-source.ts"
 import { folderFiles } from "./log-files.ts"
 
 /** What an earlier export left: everything its checkpoint covers was hashed again. */
 export type Earlier = {
     readonly genesis: Genesis
-    readonly size: number
-    readonly root: Uint8Array
+    readonly head: Head
     /** Over its full bundles, which need not be fetched again. */
     readonly tiles: HashTiles
 }
@@ -66,7 +65,7 @@ async function readEarlier(folder: string, chain: Uint8Array): Promise<Earlier> 
     if (genesis === undefined || !equalBytes(whole.root, root)) throw new Refusal("wrong-root")
     const { origin, ledgerKey: publicKey } = genesis
     if (openCheckpoint(head.note, { origin, publicKey }) === undefined) throw new Refusal("bad-checkpoint")
-    return { genesis, size, root, tiles }
+    return { genesis, head, tiles }
 }
 
 /** The genesis in a ledger's first bundle, which names the keys that everything else is held to. */

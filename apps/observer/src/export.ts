@@ -21,8 +21,11 @@ import {
 } from "./export-folder.ts"
 import { HashTiles } from "./hash-tiles.ts"
 import type { MadeTile } from "./hash-tiles.ts"
-import { fullWidth, readBundles, readHashes, readHead } from "./ledger-source.ts"
+import type { Earlier } from "./export-folder.ts"
+import { fullWidth, readBundles, readHashes, readHead, sourceAt } from "./ledger-source.ts"
+import type { Head } from "./ledger-source.ts"
 import type { LogFiles } from "./log-files.ts"
+import { filePinnedEvidence } from "./pinned-evidence.ts"
 
 export type ExportInput = {
     readonly files: LogFiles
@@ -45,14 +48,9 @@ export async function exportLedger(input: ExportInput): Promise<Exported> {
     const head = await readHead(files)
     if (head === undefined) throw new Refusal("empty-ledger", { missing: `${files.where}/checkpoint` })
     const { size, root } = head.checkpoint
-    const before = earlier?.size ?? 0
-    const forked = (): UserError =>
-        new UserError(
-            `forked: the ledger at ${files.where} does not extend the ${before} entries in ${folder}, which stay ` +
-                `what they are. It shows another history now, or was altered on its way. Its checkpoint:\n${head.note}`,
-        )
+    const before = earlier?.head.checkpoint.size ?? 0
     if (earlier !== undefined) requireSigned(head.note, earlier.genesis, files)
-    if (size < before) throw forked()
+    if (earlier !== undefined && size < before) throw await forked(input, earlier, head)
 
     const tiles = earlier?.tiles ?? new HashTiles()
     const becameFull: string[] = []
@@ -67,11 +65,19 @@ export async function exportLedger(input: ExportInput): Promise<Exported> {
         const made: MadeTile[] = []
         for (const leaf of bundle.entries.map(leafHash)) {
             made.push(...tiles.add(leaf))
-            if (tiles.size === earlier?.size && !equalBytes(tiles.root, earlier.root)) throw forked()
+            if (
+                earlier !== undefined &&
+                tiles.size === before &&
+                !equalBytes(tiles.root, earlier.head.checkpoint.root)
+            )
+                throw await forked(input, earlier, head)
         }
-        // A tile that reaches back differs in what was exported before, or is wrong: the root would tell.
-        for (const tile of made)
-            await copyHashes(input, tile, firstEntry(tile) < before ? forked() : wrongHashes(files, tile))
+        for (const tile of made) {
+            if (await copyHashes(input, tile)) continue
+            // A tile that reaches back differs in what was exported before, or is wrong: the root would tell.
+            const reachesBack = earlier !== undefined && firstEntry(tile) < before
+            throw reachesBack ? await forked(input, earlier, head) : wrongHashes(files, tile)
+        }
         await writeBundle(folder, bundle)
         if (bundle.width === fullWidth) becameFull.push(entriesPath(bundle.index, fullWidth))
         becameFull.push(...made.map(({ tile }) => tilePath(tile)))
@@ -79,10 +85,10 @@ export async function exportLedger(input: ExportInput): Promise<Exported> {
     }
     if (genesis === undefined) throw new Refusal("empty-ledger", { size })
     if (!equalBytes(tiles.root, root)) {
-        if (earlier !== undefined) throw forked()
+        if (earlier !== undefined) throw await forked(input, earlier, head)
         throw new Refusal("wrong-root", { log: files.where, size })
     }
-    for (const tile of tiles.partial()) await copyHashes(input, tile, wrongHashes(files, tile))
+    for (const tile of tiles.partial()) if (!(await copyHashes(input, tile))) throw wrongHashes(files, tile)
     // Last, and in one step: until here the folder is what it was, with some files that nothing points to.
     await writeDurably(join(folder, "checkpoint"), head.note)
     await dropPartials(folder, becameFull)
@@ -94,17 +100,32 @@ function requireSigned(note: string, { origin, ledgerKey }: Genesis, { where }: 
         throw new Refusal("bad-checkpoint", { log: where })
 }
 
-/** From the log rather than from our own hashes: who exports wants to know that the log's tiles are sound. */
-async function copyHashes(
-    { files, folder }: ExportInput,
-    made: MadeTile,
-    otherwise: UserError,
-): Promise<void> {
+/** The error to end with, once both signed checkpoints are in a file beside the one of the earlier export. */
+async function forked(
+    { files, folder, stop }: ExportInput,
+    { genesis, head: { note, checkpoint } }: Earlier,
+    head: Head,
+): Promise<UserError> {
+    const pinned = { file: join(folder, "checkpoint"), note, checkpoint }
+    const { path, convicts } = await filePinnedEvidence(pinned, sourceAt(head, files, stop), genesis)
+    const worth = convicts ? "and prove that it signed two histories" : "and convict nobody yet"
+    return new UserError(
+        `forked: the ledger at ${files.where} does not extend the ${checkpoint.size} entries in ${folder}, which ` +
+            `stay what they are; both signed checkpoints are in ${path}, ${worth}`,
+    )
+}
+
+/**
+ * From the log rather than from our own hashes: who exports wants to know that the log's tiles are sound. Resolves to
+ * whether this one has the hashes of the log's entries.
+ */
+async function copyHashes({ files, folder }: ExportInput, made: MadeTile): Promise<boolean> {
     const found = await readHashes(files, made.tile)
     if (found === undefined)
         throw new UserError(`${files.where}/${tilePath(made.tile)} is missing or has a wrong length`)
-    if (!equalHashes(found, made)) throw otherwise
+    if (!equalHashes(found, made)) return false
     await writeHashes(folder, made)
+    return true
 }
 
 function firstEntry({ tile: { level, index } }: MadeTile): number {

@@ -25,6 +25,8 @@ export type LedgerSource = {
     readonly entries: () => AsyncIterable<Uint8Array>
 }
 
+export type Head = { readonly note: string; readonly checkpoint: Checkpoint }
+
 export type Bundle = {
     readonly index: number
     readonly width: number
@@ -51,7 +53,11 @@ export async function folderSource(folder: string, signal: AbortSignal): Promise
 async function openSource(files: LogFiles, signal: AbortSignal): Promise<LedgerSource> {
     const head = await readHead(files)
     if (head === undefined) throw new Refusal("empty-ledger", { missing: `${files.where}/checkpoint` })
-    const { note, checkpoint } = head
+    return sourceAt(head, files, signal)
+}
+
+/** The ledger as `head`, which was read from it, describes it. */
+export function sourceAt({ note, checkpoint }: Head, files: LogFiles, signal: AbortSignal): LedgerSource {
     return {
         where: files.where,
         checkpoint: note,
@@ -61,9 +67,7 @@ async function openSource(files: LogFiles, signal: AbortSignal): Promise<LedgerS
 }
 
 /** The log's head as it claims to be; undefined where there is none. */
-export async function readHead(
-    files: LogFiles,
-): Promise<{ readonly note: string; readonly checkpoint: Checkpoint } | undefined> {
+export async function readHead(files: LogFiles): Promise<Head | undefined> {
     const bytes = await files.read("checkpoint", maxCheckpointBytes)
     if (bytes === undefined) return undefined
     const note = toUtf8(bytes) ?? ""

@@ -2,6 +2,7 @@
 import { dirname, join } from "node:path"
 import { appendLeaf, emptyRange, leafHash, rangeRoot } from "@tallylight/crypto/merkle.js"
 import { Growth } from "@tallylight/crypto/merkle-growth.js"
+import { Stopped } from "@tallylight/node/cli.js"
 import { writeDurably } from "@tallylight/node/durable-file.js"
 import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import { describeTwoHistories, evidenceFile, judgeEvidence } from "@tallylight/protocol/verify/evidence.js"
@@ -15,14 +16,24 @@ export async function filePinnedEvidence(
     source: LedgerSource,
     genesis: Genesis,
 ): Promise<{ readonly path: string; readonly convicts: boolean }> {
-    const proof = checkpoint.size < source.size ? await prove(source, checkpoint.size) : undefined
+    const proof = checkpoint.size < source.size ? await proveIfShown(source, checkpoint.size) : undefined
     const path = join(dirname(file), `evidence-fork-${checkpoint.size}.json`)
     const evidence = describeTwoHistories(genesis, [note, source.checkpoint], proof)
     await writeDurably(path, `${JSON.stringify(evidence, undefined, 2)}\n`)
     return { path, convicts: judgeEvidence(evidenceFile.parse(evidence)).convicts }
 }
 
-/** Reads the ledger once more: the audit stopped where it found the fork. */
+/** A server need not help to prove its own guilt: what it does not show, it is not convicted by. */
+async function proveIfShown(source: LedgerSource, size: number): Promise<DivergenceProof | undefined> {
+    try {
+        return await prove(source, size)
+    } catch (error) {
+        if (error instanceof Stopped) throw error
+        return undefined
+    }
+}
+
+/** Reads the ledger once more: whoever found the fork stopped there. */
 async function prove(source: LedgerSource, size: number): Promise<DivergenceProof | undefined> {
     let range = emptyRange
     let growth: Growth | undefined
