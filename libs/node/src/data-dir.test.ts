@@ -62,6 +62,10 @@ describe("openDataDir", () => {
                 `${path} is no data directory; run \`tallylight party init --data ${path}\` first, or correct the path`,
             ),
         )
+        await expect(openDataDir({ ...named(), role: "requester" })).rejects.toThrow(
+            `\`tallylight requester init --data ${path}\`, and a committee's members get their folders from ` +
+                "`tallylight requester keygen`",
+        )
         expect(await readdir(folder)).toStrictEqual([])
     })
 

@@ -146,9 +146,13 @@ function checkMarker(folder: string, content: Buffer, role: DataRole): void {
 }
 
 function noDataDir(path: string, role: DataRole): UserError {
-    return new UserError(
-        `${path} is no data directory; run \`tallylight ${role} init --data ${path}\` first, or correct the path`,
-    )
+    // Whoever mistyped the folder of a committee's member would get keys that open nothing of the committee's.
+    const ways =
+        role === "requester"
+            ? `correct the path; for a requester that opens its rounds alone run \`tallylight requester init --data ${path}\`, ` +
+              "and a committee's members get their folders from `tallylight requester keygen`"
+            : `run \`tallylight ${role} init --data ${path}\` first, or correct the path`
+    return new UserError(`${path} is no data directory; ${ways}`)
 }
 
 function parseJson(text: string): unknown {
