@@ -9,7 +9,7 @@ import type { DataDir } from "@tallylight/node/data-dir.js"
 import { isLoopback } from "@tallylight/node/loopback.js"
 import { makeLogger } from "@tallylight/node/logger.js"
 import { UserError } from "@tallylight/node/user-error.js"
-import { Command } from "commander"
+import { Command, InvalidArgumentError } from "commander"
 import { admissionCommands } from "./admission-command.ts"
 import { chainFolder } from "./chain-folder.ts"
 import { pdlConfig } from "./config.ts"
@@ -29,6 +29,7 @@ type Options = CommonOptions & {
     readonly tlsCert?: string
     readonly tlsKey?: string
     readonly allowPlain?: true
+    readonly metrics?: number
 }
 
 const noOptions: Options = { logLevel: "info" }
@@ -40,6 +41,7 @@ export function pdlCommand(stop: AbortSignal): Command {
         .option("--tls-cert <file>", "serve https and wss with this certificate, in PEM")
         .option("--tls-key <file>", "the key of that certificate, in PEM")
         .option("--allow-plain", "serve plain HTTP on an address that other machines can reach")
+        .option("--metrics <port>", "serve metrics for Prometheus at that port of 127.0.0.1", parsePort)
         .configureHelp({ showGlobalOptions: true })
         .action(async (options: Options) => run(options, stop))
         .addHelpText("after", `\nWithout --data the folder ${defaultDir} is used, and made on the first run.`)
@@ -138,13 +140,14 @@ function listeningJson({ url, chains }: Running, { path: data }: DataDir): strin
 }
 
 async function load(options: Options, overrides: Overrides = {}): Promise<PdlConfig> {
-    const { config, tlsCert, tlsKey, allowPlain } = options
+    const { config, tlsCert, tlsKey, allowPlain, metrics: port } = options
     const address = options.url === undefined ? undefined : listenAt(options.url)
     const tls = tlsCert ?? tlsKey
     const loaded = await loadConfig(pdlConfig, config, {
         ...(address && { host: address.host, port: address.port }),
         ...(tls !== undefined && { tls: { certFile: tlsCert, keyFile: tlsKey } }),
         allowPlain,
+        ...(port !== undefined && { metrics: { enabled: true, host: "127.0.0.1", port } }),
         ...overrides,
     })
     if (address !== undefined && address.secure !== (loaded.tls !== undefined))
@@ -154,6 +157,12 @@ async function load(options: Options, overrides: Overrides = {}): Promise<PdlCon
                 : `${options.url} is plain, and a certificate is set: write https, or leave tls out`,
         )
     return loaded
+}
+
+function parsePort(value: string): number {
+    if (!/^[0-9]{1,5}$/.test(value) || Number(value) > 65_535)
+        throw new InvalidArgumentError("A port from 0 to 65535 is needed; 0 picks a free one.")
+    return Number(value)
 }
 
 type Address = { readonly host: string; readonly port: number; readonly secure: boolean }
