@@ -7,7 +7,7 @@ import type { VerifyJson } from "@tallylight/observer/verify-report.js"
 import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry, EntryKind, EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import { afterEach, beforeEach, expect, test } from "vitest"
-import { nextLine } from "../processes/run.ts"
+import { nextLine, said } from "../processes/run.ts"
 import type { Running } from "../processes/run.ts"
 import { runLyingMember } from "./lying-member.ts"
 import { Stage } from "./stage.ts"
@@ -117,8 +117,13 @@ test("the dealer prints no secret, and overwrites nothing", async () => {
     expect(again.code).toBe(1)
     expect(again.stderr).toContain("is not empty")
     expect(await readFile(join(folder(1), "share.key"))).toEqual(before)
-    const other = await stage.run("requester", "keygen", "--committee", "2/2", "--out", "other", "--url", url)
+    const dealing = ["requester", "keygen", "--committee", "2/2", "--json", "--out", "other", "--url", url]
+    const other = await stage.run(...dealing)
     expect(other.code, other.stderr).toBe(0)
+    expect(JSON.parse(other.stdout)).toMatchObject({
+        ...{ quorum: "2/2", dealt: true },
+        members: [{ number: 1, folder: "other/member-1" }, { number: 2 }],
+    })
     for (const name of ["member-1", "member-2"]) {
         const files = await readdir(join(stage.folder, "other", name))
         for (const file of files.filter((file) => file.endsWith(".key"))) {
@@ -139,8 +144,10 @@ test("the dealer prints no secret, and overwrites nothing", async () => {
 })
 
 test("rounds go on with a member killed, wait for one of two, and are opened late when it comes back", async () => {
-    const [, second, third] = [member(1), member(2), member(3)]
+    const [first, second, third] = [member(1), member(2), member(3)]
     await ledger.beacons(2)
+    await said(second, "--interval has no effect here")
+    expect(first.remarks()).not.toContain("has no effect")
     const line = JSON.parse(await nextLine(second)) as object
     expect(line).toMatchObject({ quorum: "2/3", member: 2 })
     expect(line).toHaveProperty("committee")

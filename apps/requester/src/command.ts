@@ -6,6 +6,7 @@ import { loadConfig } from "@tallylight/node/config.js"
 import { initDataDir, openDataDir } from "@tallylight/node/data-dir.js"
 import { Follower, shortName } from "@tallylight/node/follower.js"
 import { makeLogger } from "@tallylight/node/logger.js"
+import type { Logger } from "@tallylight/node/logger.js"
 import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import { Command, InvalidArgumentError } from "commander"
 import type { z } from "zod"
@@ -62,6 +63,8 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
         const keys = await readKeys(dir)
         const log = logger.child(membershipFields(keys.membership))
         log.info({ data: dir.path }, "starting")
+        if (keys.membership !== undefined && keys.membership.requester === undefined)
+            warnOfIdle({ rounds, interval: options.interval }, log)
         // A key holder opens only what it has checked itself, down to the last proof.
         const follower = await Follower.start({
             ...{ dir, log, stop },
@@ -75,6 +78,16 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
     } finally {
         await dir.release()
     }
+}
+
+/** The interval only as an option: a configuration always has one. */
+function warnOfIdle(settings: Readonly<Record<string, number | undefined>>, log: Logger): void {
+    for (const [name, value] of Object.entries(settings))
+        if (value !== undefined)
+            log.warn(
+                `--${name} has no effect here: this member has no requester.key, so it asks for no rounds and only ` +
+                    "opens those of its committee, until it is stopped",
+            )
 }
 
 function membershipFields(membership: Membership | undefined): object {

@@ -14,10 +14,10 @@ import { Command, InvalidArgumentError } from "commander"
 import { quorumOf } from "./committee.ts"
 import { requesterConfig } from "./config.ts"
 import { dealCommittee } from "./dealer.ts"
-import type { Deal, Quorum } from "./dealer.ts"
+import type { Deal, DealtMember, Quorum } from "./dealer.ts"
 import { writeMember } from "./keys.ts"
 
-type Options = CommonOptions & { readonly committee: Quorum; readonly out: string }
+type Options = CommonOptions & { readonly committee: Quorum; readonly out: string; readonly json?: true }
 
 export function keygenCommand(stop: AbortSignal): Command {
     return new Command("keygen")
@@ -28,6 +28,7 @@ export function keygenCommand(stop: AbortSignal): Command {
             parseQuorum,
         )
         .requiredOption("--out <dir>", "where to make the folders member-1 to member-n")
+        .option("--json", "print the committee as one JSON object")
         .action(async (_: unknown, command: Command) => keygen(command.optsWithGlobals<Options>(), stop))
         .addHelpText(
             "after",
@@ -42,12 +43,32 @@ async function keygen(options: Options, stop: AbortSignal): Promise<void> {
     await makeRoom(out)
     const deal = dealCommittee(chain, options.committee, systemRandom)
     for (const member of deal.members) {
-        const path = join(options.out, `member-${member.number}`)
+        const path = folderOf(member, options.out)
         await initDataDir(resolve(path), "requester", (dir) => writeMember(dir, deal, member))
         process.stderr.write(`made ${path}, ${member.number} of ${deal.members.length}\n`)
     }
     // Last, since a reader that has seen enough ends this process, and a committee is dealt whole.
-    process.stdout.write(`${summary(deal, options.out)}\n`)
+    process.stdout.write(`${options.json ? json(deal, options.out) : summary(deal, options.out)}\n`)
+}
+
+function folderOf({ number }: DealtMember, out: string): string {
+    return join(out, `member-${number}`)
+}
+
+function json({ committee, members }: Deal, out: string): string {
+    const { chain, plan } = committee
+    return JSON.stringify({
+        committee: toHex(plan.identity),
+        chain: toHex(chain),
+        quorum: quorumOf(committee),
+        dealt: plan.dealt,
+        members: members.map((member, at) => ({
+            number: member.number,
+            identity: toHex(plan.identities[at] ?? new Uint8Array()),
+            folder: folderOf(member, out),
+        })),
+        warning: warning.join(" "),
+    })
 }
 
 function summary({ committee }: Deal, out: string): string {
