@@ -70,6 +70,8 @@ export async function runRequester(
                 const answer = await commission.open(asked, patienceMs).catch((error: unknown) => {
                     if (error instanceof Refusal && !isLate(error.code))
                         log.warn({ round: asked.round, code: error.code }, `not opened: ${error.message}`)
+                    // Whatever else is wrong with the question: its checkpoint is signed, and may convict.
+                    if (error instanceof Refusal) follower.compare(asked.checkpoint)
                     throw error
                 })
                 given.set(id, shareEntry(asked.round, answer))

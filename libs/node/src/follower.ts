@@ -3,10 +3,11 @@ import { toHex } from "@tallylight/crypto/bytes.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import { MemoryNotebook } from "@tallylight/protocol/ports/notebook.js"
-import { Replica } from "@tallylight/protocol/session/replica.js"
+import { Replica, type Contradiction } from "@tallylight/protocol/session/replica.js"
 import { ReceiptBook, type BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import type { Session, SessionOptions } from "@tallylight/protocol/session/session.js"
 import { LedgerTime, type Skew } from "@tallylight/protocol/session/skew.js"
+import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 
 import { retry } from "./backoff.ts"
 import { fetchGenesis, verifierKeyOf } from "./chain-identity.ts"
@@ -172,24 +173,40 @@ export class Follower {
 
     /** The error to end with: the failure itself, unless it is that the server contradicts what it signed before. */
     async #accuse(failure: Error): Promise<Error> {
-        const { replica, address } = this
+        const { replica } = this
         const first = replica.contradiction
         const size = replica.checkpoint?.size ?? 0
         const before =
             this.#before !== undefined && this.#before.size >= size ? this.#before.note : replica.note
         if (first === undefined || before === "") return failure
+        return this.#fileFork(Math.max(size, this.#before?.size ?? 0), before, first, failure)
+    }
+
+    /**
+     * Holds the server to a checkpoint that it signed elsewhere than in its events. Where that contradicts them, the
+     * evidence is written, and the app ends.
+     */
+    compare(note: string): void {
+        const { checkpoint, note: own } = this.replica
+        const now = this.replica.contradictedBy(note)
+        if (checkpoint === undefined || now === undefined) return
+        this.#fileFork(checkpoint.size, own, now, new Refusal("forked", { size: checkpoint.size })).then(
+            (error) => this.end(error),
+            (error: unknown) => this.end(error),
+        )
+    }
+
+    async #fileFork(size: number, before: string, now: Contradiction, failure: Error): Promise<Error> {
+        const { dir, stop } = this.#options
         const proved =
-            first.proof === undefined
-                ? await lookAgain(address, [before, first.note], this.#options.stop)
-                : undefined
-        const { dir } = this.#options
-        const name = `evidence-fork-${Math.max(size, this.#before?.size ?? 0)}.json`
+            now.proof === undefined ? await lookAgain(this.address, [before, now.note], stop) : undefined
+        const name = `evidence-fork-${size}.json`
         const filed = await fileTwoHistories(
             dir?.file(name) ?? name,
             proved?.before ?? before,
-            proved?.now ?? first,
+            proved?.now ?? now,
         )
-        return accuse(filed, address.http, failure)
+        return accuse(filed, this.address.http, failure)
     }
 
     async #watchClock(signal: AbortSignal): Promise<void> {

@@ -13,6 +13,7 @@ import { decodeEntry } from "../ledger/entry.ts"
 import type { Entry } from "../ledger/entry.ts"
 import type { ChainState, Genesis } from "../ledger/state.ts"
 import { verifyEntry } from "../ledger/verify.ts"
+import { tallies } from "../round/schedule.ts"
 import type { DivergenceProof } from "../verify/evidence.ts"
 import type { Message } from "../wire/messages.ts"
 import { Refusal, require } from "../wire/refusal.ts"
@@ -56,6 +57,8 @@ export class Replica {
     /** Set before the refusal that is about it. */
     contradiction: Contradiction | undefined
     readonly #options: ReplicaOptions
+    /** From the last tally to `checkpoint`: its key holders are shown a checkpoint that ends with it. */
+    #sinceTally: Growth | undefined
     #ahead: ChainState | undefined
     #steps: Step[] = []
     /** The other history, from where it should be `seen` on. */
@@ -105,7 +108,30 @@ export class Replica {
         this.state = state
         const steps = this.#steps
         this.#steps = []
+        for (const { entry, leaf, after } of steps) {
+            if (entry.kind === "tally") this.#sinceTally = new Growth(after.range)
+            else this.#sinceTally?.append(leaf)
+        }
         return steps
+    }
+
+    /**
+     * Whether `note`, shown to a key holder with a tally, is signed for another root than the one that this ledger had
+     * when it ended with that tally; undefined also where no tally of that size is known.
+     */
+    contradictedBy(note: string): Contradiction | undefined {
+        if (this.state === undefined) return undefined
+        const { genesis } = this.state
+        const shown = openCheckpoint(note, { origin: genesis.origin, publicKey: genesis.ledgerKey })
+        const own = tallies(this.state).find(({ tallyIndex }) => tallyIndex + 1 === shown?.size)
+        if (shown === undefined || own === undefined || equalBytes(shown.root, own.tallyRoot))
+            return undefined
+        // That of a round withheld before the last tally is left to the log.
+        const since = this.#sinceTally?.from.size === shown.size ? this.#sinceTally : undefined
+        return {
+            ...{ genesis, note },
+            ...(since && { proof: { prefix: own.tallyRoot, consistency: since.proof() } }),
+        }
     }
 
     #take(bytes: Uint8Array): void {
