@@ -1,7 +1,7 @@
 /** A command line that ends in every way in which one can end. */
 import { setTimeout as sleep } from "node:timers/promises"
 
-import { addOptions, runMain } from "@tallylight/node/cli.js"
+import { addOptions, runMain, stopUnread } from "@tallylight/node/cli.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { Command } from "commander"
 
@@ -49,10 +49,23 @@ function build(stop: AbortSignal): Command {
         await sleep(60_000)
     })
     add("flood", async () => {
-        for (;;) {
+        while (!stop.aborted) {
             process.stdout.write(`${"x".repeat(999)}\n`)
             await sleep(1)
         }
+    })
+    stopUnread(program.commands.at(-1) ?? program)
+    add("work", async () => {
+        const unread = new AbortController()
+        process.stdout.once("error", () => unread.abort())
+        while (!unread.signal.aborted) {
+            process.stdout.write("working\n")
+            await sleep(1)
+        }
+        for (let more = 0; more < 3; more++)
+            await new Promise<void>((resolve) => process.stdout.write("working\n", () => resolve()))
+        process.stderr.write(stop.aborted ? "stopped\n" : "finished\n")
+        await sleep(1)
     })
     return program
 }

@@ -1,4 +1,5 @@
 /** The command line of the demonstration: `npm start`. */
+import { stopUnread } from "@tallylight/node/cli.js"
 import { Command, InvalidArgumentError } from "commander"
 import { runDemo } from "./demo.ts"
 import { parseCount } from "./parse-count.ts"
@@ -15,7 +16,7 @@ type Options = {
 }
 
 export function demoCommand(stop: AbortSignal): Command {
-    return new Command("demo")
+    const command = new Command("demo")
         .description("run a whole network on this machine and print its beacons, each verified")
         .option("--rounds <n>", "end after that many verified rounds (default: until Ctrl-C)", parseCount)
         .option("--json", "print each round as one JSON object")
@@ -32,6 +33,7 @@ export function demoCommand(stop: AbortSignal): Command {
                 onNews: (news) => process.stderr.write(`${terminal.errColors.dim(news)}\n`),
             })
         })
+    return stopUnread(command)
 }
 
 function parseSeconds(value: string): number {

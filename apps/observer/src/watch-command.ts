@@ -1,4 +1,4 @@
-import { addOptions } from "@tallylight/node/cli.js"
+import { addOptions, stopUnread } from "@tallylight/node/cli.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { openDataDir } from "@tallylight/node/data-dir.js"
 import type { DataDir } from "@tallylight/node/data-dir.js"
@@ -30,7 +30,7 @@ export function watchCommand(stop: AbortSignal): Command {
             "\nThe ledger is verified from its first entry. With --data, what was verified is remembered there,\n" +
                 "and the next run starts from it.",
         )
-    return addOptions(command, "config", "data", "url", "chain", "ledgerKey", "ca", "logLevel")
+    return stopUnread(addOptions(command, "config", "data", "url", "chain", "ledgerKey", "ca", "logLevel"))
 }
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {

@@ -47,7 +47,6 @@ async function keygen(options: Options, stop: AbortSignal): Promise<void> {
         await initDataDir(resolve(path), "requester", (dir) => writeMember(dir, deal, member))
         process.stderr.write(`made ${path}, ${member.number} of ${deal.members.length}\n`)
     }
-    // Last, since a reader that has seen enough ends this process, and a committee is dealt whole.
     process.stdout.write(`${options.json ? json(deal, options.out) : summary(deal, options.out)}\n`)
 }
 

@@ -84,14 +84,34 @@ describe("a signal", () => {
     })
 })
 
-test("a reader that has seen enough ends the command quietly", async () => {
+describe("a reader that has seen enough", () => {
     const path = fileURLToPath(new URL("../../../test/processes/command.ts", import.meta.url))
-    const node = `"${process.execPath}" --conditions=source --import tsx "${path}" flood`
-    const shell = spawn("bash", ["-c", `${node} | head -n 1 | wc -c; echo "\${PIPESTATUS[0]}"`])
-    let stdout = ""
-    let stderr = ""
-    shell.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
-    shell.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
-    await once(shell, "close")
-    expect([stdout.trim(), stderr]).toStrictEqual(["1000\n0", ""])
+    const node = `"${process.execPath}" --conditions=source --import tsx "${path}"`
+
+    async function shell(line: string): Promise<[stdout: string, stderr: string]> {
+        const bash = spawn("bash", ["-c", line])
+        let stdout = ""
+        let stderr = ""
+        bash.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
+        bash.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+        await once(bash, "close")
+        return [stdout.trim(), stderr]
+    }
+
+    test("ends a command that only prints, quietly", async () => {
+        const line = `${node} flood | head -n 1 | wc -c; echo "\${PIPESTATUS[0]}"`
+        expect(await shell(line)).toStrictEqual(["1000\n0", ""])
+    })
+
+    test("does not keep any other from its work", async () => {
+        const running = command("work")
+        expect(await nextLine(running)).toBe("working")
+        running.closeOutput()
+        expect(await running.ended).toMatchObject({ code: 0, stderr: "finished\n" })
+    })
+
+    test("may have read the remarks too", async () => {
+        const line = `${node} work 2>&1 | head -n 1; echo "\${PIPESTATUS[0]}"`
+        expect(await shell(line)).toStrictEqual(["working\n0", ""])
+    })
 })

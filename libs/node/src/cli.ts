@@ -43,29 +43,42 @@ export function serverOverrides({ url, chain, ledgerKey, ca }: Partial<CommonOpt
     return { url, chain, ledgerKey, caFile: ca }
 }
 
-/** The signal's reason when somebody asked the process to stop. */
+const exitCodes = { SIGINT: 130, SIGTERM: 143, EPIPE: 0 }
+
+/** The signal's reason when somebody asked the process to stop, or has read enough of a command that only prints. */
 export class Stopped extends Error {
     override readonly name = "Stopped"
     readonly exitCode: number
 
-    constructor(signal: "SIGINT" | "SIGTERM") {
-        super(`stopped by ${signal}`)
-        this.exitCode = signal === "SIGINT" ? 130 : 143
+    constructor(cause: keyof typeof exitCodes) {
+        super(`stopped by ${cause}`)
+        this.exitCode = exitCodes[cause]
     }
+}
+
+const printing = new WeakSet<Command>()
+
+/** For a command that prints without end, and does nothing else: it is told to stop when nobody reads that any more. */
+export function stopUnread(command: Command): Command {
+    printing.add(command)
+    return command
 }
 
 /**
  * Runs the program that `build` makes, then ends the process: 0 when its action has resolved, also after a clean
  * stop; 1 on an error, shown as one sentence; 2 on wrong usage; 130 or 143 when the action gave up because of the
- * signal. The action resolves when the app has ended, not when it has started.
+ * signal. The action resolves when the app has ended, not when it has started. What it prints after its reader has
+ * gone is dropped; only what `stopUnread` marks ends with its reader.
  */
 export async function runMain(build: (stop: AbortSignal) => Command, argv: readonly string[]): Promise<void> {
-    const stop = stopSignal()
-    const program = build(stop)
+    const stop = stopOnSignals()
+    const program = build(stop.signal)
     let showStack = false
+    let running: Command | undefined
     for (const command of withSubcommands(program)) command.exitOverride()
     program.hook("preAction", (_, action) => {
         const { logLevel } = action.optsWithGlobals<Partial<CommonOptions>>()
+        running = action
         showStack = logLevel === "debug" || logLevel === "trace"
     })
     const fail = (error: unknown): never => {
@@ -74,22 +87,25 @@ export async function runMain(build: (stop: AbortSignal) => Command, argv: reado
     }
     process.on("unhandledRejection", fail)
     process.on("uncaughtException", fail)
-    // A reader such as `head` has seen enough.
-    process.stdout.on("error", (error: NodeJS.ErrnoException) =>
-        error.code === "EPIPE" ? process.exit(0) : fail(error),
-    )
+    for (const stream of [process.stdout, process.stderr]) {
+        stream.on("error", (error: NodeJS.ErrnoException) => {
+            if (error.code !== "EPIPE") fail(error)
+            // A reader such as `head` has seen enough.
+            if (running !== undefined && printing.has(running)) stop.abort(new Stopped("EPIPE"))
+        })
+    }
     try {
         await program.parseAsync(argv)
     } catch (error) {
         if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2)
-        if (error instanceof Stopped && error === stop.reason) process.exit(error.exitCode)
+        if (error instanceof Stopped && error === stop.signal.reason) process.exit(error.exitCode)
         fail(error)
     }
     process.stdout.write("", () => process.exit(0))
 }
 
 /** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process on the spot. */
-function stopSignal(): AbortSignal {
+function stopOnSignals(): AbortController {
     const stop = new AbortController()
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
         process.on(signal, () => {
@@ -100,7 +116,7 @@ function stopSignal(): AbortSignal {
     }
     // Whoever started this process with a channel to itself wants it to end with itself, however that happens.
     if (process.connected) process.once("disconnect", () => stop.abort(new Stopped("SIGTERM")))
-    return stop.signal
+    return stop
 }
 
 function withSubcommands(command: Command): Command[] {
