@@ -110,6 +110,17 @@ test("one identity renews so often, and nobody else uses that up in its name", a
     expect(await a.register(peer, 2)).toBe("rate-limited renewalsPerIdentity")
 })
 
+test("whoever stole a key and renews with it as often as it may does not keep the owner from revoking it", async () => {
+    const { server } = await serving({ renewalsPerIdentity: once })
+    const a = new Stranger(server, 1)
+    const thief = await greet(server, there)
+    for (const sequence of [0, 1]) expect(await a.register(thief, sequence)).toBe("accepted")
+    expect(await a.register(thief, 2)).toBe("rate-limited renewalsPerIdentity")
+    const owner = await greet(server, here)
+    const revocation = makeRevocation(server.chain.state.chain, a.signer, 1)
+    expect(await outcome(owner.request("ReqRevoke", revocation))).toBe("accepted")
+})
+
 test("requests of one address fill its share of the queue, and leave the rest to others", async () => {
     const { server } = await serving({ queuedPerAddress: 2 })
     const strangers = [1, 2].map((number) => new Stranger(server, number)) as [Stranger, Stranger]

@@ -113,7 +113,7 @@ export const pdlConfig = z.strictObject({
             registrations: budget(1024, 60),
             /** The same of one address; and once more for renewals and revocations from there. */
             registrationsPerAddress: budget(64, 6),
-            /** Kibibytes of renewals and revocations of one identity, however many strangers there are. */
+            /** Kibibytes of renewals of one identity, however many strangers there are. */
             renewalsPerIdentity: budget(64, 0.2),
             /** Requests from one address that may wait in the queue. */
             queuedPerAddress: z.int().min(1).default(8),

@@ -64,9 +64,11 @@ export class Intake {
     enter(entry: Entry, state: ChainState, address: string | undefined): void {
         if (isRegistration(entry)) {
             const cost = kibibytes(entry)
+            // There is one revocation of an identity, and whoever stole its key must not use up what that takes.
+            const isFree = entry.kind === "revocation"
             if (!isKnown(state, entry)) {
                 if (!this.#newcomers.spend(everybody, cost)) this.#refuse("registrations")
-            } else if (!this.#knownOfIdentity.spend(nameOf(entry.identity), cost))
+            } else if (!isFree && !this.#knownOfIdentity.spend(nameOf(entry.identity), cost))
                 this.#refuse("renewalsPerIdentity")
         }
         if (entry.kind === "request") {
