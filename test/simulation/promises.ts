@@ -25,11 +25,16 @@ export function judgeRound(state: ChainState | undefined, entry: Entry, index: n
         expect(all || entry.time >= current.closesAt, "sealed before its window had passed")
         expect(entry.answerBy >= entry.time + decryptionWindowMs, "its window is shorter than promised")
     }
-    if (entry.kind === "contribution" && current?.phase === "open") {
+    if ((entry.kind === "contribution" || entry.kind === "abstention") && current?.phase === "open") {
         const drawn = BigInt(`0x${toHex(entry.y)}`)
         const { k, roster } = current
         const isElected = drawn * BigInt(roster.size) < BigInt(k) << 512n
-        expect(isElected, "of somebody who was not elected")
+        const contributes = entry.kind === "contribution"
+        expect(
+            isElected === contributes,
+            contributes ? "of somebody who was not elected" : "of somebody elected",
+        )
+        expect(entry.time < current.closesAt, "after its window")
     }
     if (entry.kind === "void" && entry.reason === "withheld" && current?.phase === "sealed")
         expect(entry.time >= current.answerBy, "withheld before its window had passed")
