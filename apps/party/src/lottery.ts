@@ -40,6 +40,8 @@ export class Lottery {
     #state: ChainState
     /** What a party is doing, or has been told not to try again, in the open round or before the next. */
     readonly #busy = new Set<Party>()
+    /** Who was told to stop asking for a registration, and is not admitted anew since. */
+    readonly #refused = new Set<Party>()
     /** Who was told that it is kept out, and not let in since. */
     readonly #barred = new Set<Party>()
 
@@ -67,6 +69,7 @@ export class Lottery {
         const last = steps.at(-1)
         if (last !== undefined) this.#state = last.after
         if (steps.some(({ entry }) => openings.has(entry.kind))) this.#busy.clear()
+        if (steps.some(({ entry }) => entry.kind === "admission")) this.#refused.clear()
         this.act()
     }
 
@@ -83,7 +86,9 @@ export class Lottery {
         this.#tellBarred(state)
         const { current } = state
         const idle = this.#parties.filter((party) => !this.#busy.has(party))
-        const unregistered = idle.filter((party) => !party.isBarred(state) && party.needsRegistration(state))
+        const unregistered = idle.filter(
+            (party) => !this.#refused.has(party) && !party.isBarred(state) && party.needsRegistration(state),
+        )
         const asked = current?.phase === "open" ? idle.filter((party) => party.isAsked(current)) : []
         if (unregistered.length + asked.length === 0) return
         await this.#events.beforeActing(state)
@@ -110,6 +115,7 @@ export class Lottery {
         work().catch(async (error: unknown) => {
             if (error instanceof PeerRefused) {
                 this.#events.onRefused(party, what, error)
+                if (what === "registration" && error.action === "stop") this.#refused.add(party)
                 // An answer that came too late for this round comes too late the next second as well.
                 if (error.action !== "wait" || (what === "answer" && error.code !== "busy")) return
             } else if (!(error instanceof Unanswered)) return this.#events.onFault(error)

@@ -18,6 +18,7 @@ export type CommissionEvents = {
     readonly onOpened: (round: number) => void
     /** One of the beacons that this process asked for. */
     readonly onBeacon: (beacon: EntryOf<"beacon">) => void
+    /** Nothing more is asked for after a refusal with `stop`. */
     readonly onRefused: (what: string, error: PeerRefused) => void
     readonly onBrokenPromise: (broken: BrokenPromise) => void
     /** Before anything is sent that rests on a state: what it was must be durable. */
@@ -43,6 +44,8 @@ export class Commission {
     #lastDue: UnixMs | undefined
     #history: number | undefined
     #acting = false
+    /** Told to stop: the same would be refused at every step of the ledger. */
+    #gaveUp = false
     #lookAgain = false
     /** Own beacons that came since this process started. */
     #beacons = 0
@@ -146,7 +149,7 @@ export class Commission {
     async #actOnce(): Promise<boolean> {
         const [state, session] = [this.#state, this.#session]
         if (state === undefined || session === undefined || state.range.size < session.size) return false
-        if (!this.#requester.asks) return false
+        if (!this.#requester.asks || this.#gaveUp) return false
         const registers = this.#requester.needsRegistration(state)
         if (!registers && !this.#wantsRequest(state)) return false
         await this.#events.beforeActing(state)
@@ -165,8 +168,9 @@ export class Commission {
             }
         } catch (error) {
             if (error instanceof PeerRefused) {
+                this.#gaveUp = error.action === "stop"
                 this.#events.onRefused(registers ? "registration" : "request", error)
-                if (error.action === "stop") return false
+                if (this.#gaveUp) return false
             } else if (!(error instanceof Unanswered)) throw error
             await this.#clock.sleep(pauseMs)
             return true

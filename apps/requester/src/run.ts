@@ -21,6 +21,16 @@ import { Requester } from "./requester.ts"
 /** For the ledger to come as far as the tally that the PDL asks about. */
 const patienceMs = 5000
 
+function refusedForGood(what: string, code: string, detail: string, committee: unknown): UserError {
+    const another =
+        committee === undefined
+            ? "`tallylight requester init` in another folder makes another requester"
+            : "`tallylight requester keygen` deals another committee"
+    return new UserError(
+        `${what} refused for good, ${code}: ${detail} Where that is about its keys, ${another}`,
+    )
+}
+
 export async function runRequester(
     follower: Follower,
     keys: RequesterKeys,
@@ -49,7 +59,10 @@ export async function runRequester(
             onBeacon(beacon)
             if (commission.done) follower.end()
         },
-        onRefused: (what, { code, detail }) => log.warn({ code }, `${what} refused: ${detail}`),
+        onRefused: (what, { code, detail, action }) => {
+            if (action === "stop") follower.end(refusedForGood(what, code, detail, keys.membership))
+            else log.warn({ code }, `${what} refused: ${detail}`)
+        },
         onBrokenPromise: (broken) => follower.convict(broken),
         beforeActing: () => follower.remember(),
         onFault: (error) =>
