@@ -10,9 +10,10 @@ import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import { claimsOf, verifyEntry } from "@tallylight/protocol/ledger/verify.js"
 import { drawPoint, makeContribution } from "@tallylight/protocol/round/contribution.js"
 import { drawLot } from "@tallylight/protocol/round/eligibility.js"
-import { SampleLedger } from "@tallylight/protocol/sample/sample-ledger.js"
+import type { SampleLedger } from "@tallylight/protocol/sample/sample-ledger.js"
 import type { SampleParty } from "@tallylight/protocol/sample/sample-keys.js"
 import { each, rates, ratio } from "./measure.ts"
+import { openRoundOfAll } from "./open-round.ts"
 import type { Table } from "./report.ts"
 
 type Contribution = EntryOf<"contribution">
@@ -69,18 +70,6 @@ export function contribution(): Table {
             ratio("made / verified", made, whole),
         ],
     }
-}
-
-/** The first round of a chain, in which everybody is elected. */
-function openRoundOfAll(): SampleLedger {
-    const ledger = new SampleLedger("tallylight bench")
-    const { parties, solo } = ledger.keys
-    for (const { signer } of parties) ledger.admit(signer.publicKey, true)
-    for (const party of parties) ledger.registerParty(party)
-    ledger.registerRequester(solo)
-    ledger.request(solo)
-    ledger.due()
-    return ledger
 }
 
 /** As a party makes it. */

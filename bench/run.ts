@@ -3,6 +3,7 @@ import { parseArgs } from "node:util"
 import { append } from "./append.ts"
 import { auditSample } from "./audit.ts"
 import { contribution } from "./contribution.ts"
+import { flood } from "./flood.ts"
 import { machineText, tableJson, tableText, thisMachine } from "./report.ts"
 import type { Table } from "./report.ts"
 import { roundInMemory } from "./round-in-memory.ts"
@@ -14,6 +15,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Table> | Table>> = {
     "round-in-processes": roundInProcesses,
     append,
     audit: auditSample,
+    flood,
 }
 
 const { values, positionals } = parseArgs({

@@ -10,6 +10,7 @@ import { PdlMetrics } from "@tallylight/pdl/metrics.js"
 import { ProofPool } from "@tallylight/pdl/proof-pool.js"
 import { serve } from "@tallylight/pdl/server.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
+import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
 import { ownThread } from "@tallylight/protocol/ports/verifier.js"
 import { seal } from "@tallylight/protocol/sample/mutant.js"
@@ -30,17 +31,22 @@ export type Serving = {
     readonly close: () => Promise<void>
 }
 
+function breathe(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve))
+}
+
 /** Serves `sample` as a restart would. Rounds do not go on: nobody runs the chain's keeper. */
 export async function serveSample(
     sample: SampleLedger,
     settings: Omit<z.input<typeof pdlConfig>, "port"> = {},
+    pool = new ProofPool([ownThread(breathe)]),
+    clock: Clock = systemClock,
 ): Promise<Serving> {
     const config = pdlConfig.parse({ ...settings, port: 0 })
     const { limits } = config
     const bytes = sample.entries.map(encodeEntry)
     const store = new MemoryStore()
     await store.append(await store.head(), bytes, seal(sample, bytes, sample.keys.ledgerSeed))
-    const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
     const failures: unknown[] = []
     const hits: LimitName[] = []
     const registry = newRegistry()
@@ -50,9 +56,9 @@ export async function serveSample(
         metrics.reached(limit)
     }
     const chain = await Chain.open({
-        ...{ store, keys: sample.keys, clock: systemClock, random: systemRandom },
+        ...{ store, keys: sample.keys, clock, random: systemRandom },
         ...{ limits, requestTimeoutMs: limits.requestTimeoutMs, backlog: limits.backlog, pauseMs: 1000 },
-        proofs: new ProofPool([ownThread(breathe)]).open(),
+        proofs: pool.open(),
         breathe,
         onCommit: () => undefined,
         onUnanswered: () => undefined,
@@ -67,7 +73,7 @@ export async function serveSample(
         unready: () => unready,
         onFailure: (error: unknown) => failures.push(error),
     }
-    const { url, close } = await serve(config, readSide, systemClock, {
+    const { url, close } = await serve(config, readSide, clock, {
         reached,
         watchHeld: (held) => metrics.watchHeld(held),
     })

@@ -17,7 +17,7 @@ export function startProofs(
     log: Logger,
     onFault: (error: Error) => void,
 ): Proofs {
-    // Found as any import is: the compiled program, or the source where this runs from source.
+    // Found as any import is. It must be the compiled one: Node 20 reads no TypeScript in threads, whatever is preloaded.
     const program = { url: new URL(import.meta.resolve("@tallylight/node/proof-worker.js")) }
     const onDeath = (err: Error): void => log.error({ err }, "proof thread replaced")
     const threads = Array.from({ length: count }, () => new WorkerVerifier({ program, onDeath, onFault }))

@@ -6,6 +6,7 @@ import { proofProgram } from "../../../test/processes/proof-program.ts"
 import { sentOf, unprovenOf } from "../../../test/samples/unproven.ts"
 import { WorkerVerifier } from "./worker-verifier.ts"
 
+const program = await proofProgram()
 const sample = sampleLedger()
 /** Not what any entry comes down to: the thread fails over it as over a defect of its own. */
 const deadly = [{ claim: "elements" }] as unknown as Claim[]
@@ -15,11 +16,11 @@ afterEach(async () => {
     for (const verifier of open.splice(0)) await verifier.close()
 })
 
-function start(url = proofProgram.url) {
+function start(url = program.url) {
     const deaths: Error[] = []
     const faults: Error[] = []
     const verifier = new WorkerVerifier({
-        program: { ...proofProgram, url },
+        program: { ...program, url },
         onDeath: (error) => deaths.push(error),
         onFault: (error) => faults.push(error),
     })
@@ -63,7 +64,7 @@ describe("a thread that dies", () => {
     })
 
     test("before it can do anything is a fault, and is not tried again", async () => {
-        const { verifier, faults } = start(new URL("no-such-worker.ts", import.meta.url))
+        const { verifier, faults } = start(new URL("no-such-worker.js", import.meta.url))
         const [{ state, entry }] = sentOf(sample)
         await expect(verifier.verify(claimsOf(state, entry))).rejects.toThrow("no-such-worker")
         expect(faults).toHaveLength(1)

@@ -3,6 +3,7 @@ import { closeCodes, type Channel, type CloseReason } from "@tallylight/protocol
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import { WebSocket } from "ws"
 
+import { Turns } from "./event-loop-turns.ts"
 import type { HeldBytes } from "./held-bytes.ts"
 import { subprotocol, type ChannelLimits } from "./ws-options.ts"
 
@@ -12,6 +13,9 @@ const unsupportedData = 1003
 
 /** Enough to keep a reader busy for a turn of the event loop. */
 const unreadFrames = 8
+
+/** Of all channels of this process: however much arrives over however many of them. */
+const turns = new Turns()
 
 const slow = "slow reader; resume from your cursor"
 
@@ -134,6 +138,7 @@ class WsChannel implements Channel {
         for (;;) {
             const frame = this.#unread.shift()
             if (frame !== undefined) {
+                await turns.next()
                 if (this.#unread.length === 0) this.#socket.resume()
                 yield frame
             } else if (this.#ended) {

@@ -19,6 +19,8 @@ export type ChannelLimits = {
 export function webSocketOptions({ frameBytes }: Pick<ChannelLimits, "frameBytes">) {
     return {
         perMessageDeflate: false,
+        // One message, ping or pong of each connection in a turn of the event loop, not all that a chunk of 64 KiB holds.
+        allowSynchronousEvents: false,
         maxPayload: frameBytes,
         handleProtocols: (offered: Set<string>): string | false => offered.has(subprotocol) && subprotocol,
     } satisfies ServerOptions
