@@ -36,7 +36,10 @@ export class Fortress {
         const processes = await Stage.make()
         try {
             const chain = { contributionWindowMs: 3000 }
-            const limits = { heartbeatMs: 4000, stalledMs: 2000 }
+            const limits = {
+                ...{ heartbeatMs: 4000, stalledMs: 2000, httpRequestMs: 4000 },
+                registrations: { burst: 24, perMinute: 1 },
+            }
             await writeFile(join(processes.folder, "pdl.jsonc"), JSON.stringify({ chain, limits }))
             const server = processes.start(
                 "pdl",
@@ -91,7 +94,7 @@ export class Fortress {
         assert.equal((await fetch(`${this.url}/healthz`)).status, 200)
         const after = await this.memory()
         const figures = `${Math.round(before / mebibyte)} MiB after one, ${Math.round(after / mebibyte)} MiB after two`
-        process.stdout.write(`${name}: resident memory ${figures}\n`)
+        process.stderr.write(`${name}: resident memory ${figures}\n`)
         assert.ok(after < mostBytes && after - before < mostGrowth, figures)
         return first
     }

@@ -246,6 +246,40 @@ export const sockets = group("sockets", "sockets.ts", () => Fortress.open(), [
         await Promise.all(silent.map((socket) => closed(socket.resume())))
         return "cut for their silence"
     }),
+    endured("two hundred requests whose headers never end", "408", async (fortress) => {
+        const statuses = await Promise.all(
+            Array.from({ length: 200 }, async () => {
+                const socket = await fortress.tcp()
+                let answer = ""
+                socket.on("data", (bytes: Buffer) => (answer += bytes.toString("latin1")))
+                const over = closed(socket)
+                socket.write("GET /healthz HTTP/1.1\r\nHost: x\r\n")
+                const drip = setInterval(() => socket.write("X: y\r\n"), 500)
+                await over
+                clearInterval(drip)
+                return statusOf(answer)
+            }),
+        )
+        return [...new Set(statuses)].join()
+    }),
+    endured(
+        "thirty subscribers from the first entry that never read",
+        "cut for their silence",
+        async (fortress) => {
+            const { id: chain } = fortress.address
+            const body = { kinds: null, index: 0, round: null }
+            const socketsOfAll = await Promise.all(
+                Array.from({ length: 30 }, async () => {
+                    const socket = await fortress.upgraded()
+                    socket.write(masked(encodeFrame({ type: "ReqSubscribe", id: 1, chain, body })))
+                    return socket
+                }),
+            )
+            await othersAreGone(fortress)
+            socketsOfAll.forEach((socket) => socket.destroy())
+            return "cut for their silence"
+        },
+    ),
     endured("answers that are asked for and never read", "cut as a slow reader", async (fortress) => {
         const socket = await fortress.upgraded()
         socket.pause()
@@ -293,6 +327,9 @@ export const sockets = group("sockets", "sockets.ts", () => Fortress.open(), [
     endured("a flood of registrations that their identities did not sign", "1008", (fortress) =>
         untilClosed(fortress, (stranger) => stranger.ask("ReqRegister", badRegistration(fortress))),
     ),
+    endured("a flood of newcomers whose registrations are all in order", "rate-limited", (fortress) =>
+        newcomers(fortress, 60),
+    ),
     endured("a flood of messages for another chain", "1008", async (fortress) => {
         const socket = await fortress.webSocket()
         const closed = once(socket, "close") as Promise<[number]>
@@ -322,6 +359,22 @@ export const sockets = group("sockets", "sockets.ts", () => Fortress.open(), [
         return [...new Set(statuses)].join()
     }),
 ])
+
+/** That many newcomers, whose registrations are all in order. */
+async function newcomers(fortress: Fortress, count: number): Promise<string> {
+    const stranger = await Stranger.dial(fortress.address)
+    const parties = Array.from({ length: count }, newParty)
+    const outcomes = []
+    for (const party of parties) {
+        const registration = makePartyRegistration(fortress.address.id, party, 0)
+        outcomes.push(await stranger.outcome("ReqRegister", { role: "party", ...registration }))
+    }
+    for (const [at, { signer }] of parties.entries())
+        if (outcomes[at] === "accepted")
+            await stranger.ask("ReqRevoke", makeRevocation(fortress.address.id, signer, 1))
+    stranger.close()
+    return outcomes.at(-1) ?? "accepted"
+}
 
 /** A client's frame of RFC 6455, masked with zeros. */
 function masked(payload: Uint8Array): Uint8Array {
