@@ -168,6 +168,21 @@ describe("a follower that comes back", () => {
         expect(checked.error).toBeInstanceOf(DoesNotHold)
         expect(checked.printed).toContain("at most a reason to ask")
     })
+
+    test("keeps what convicts the server, whatever the server shows next", async () => {
+        const { url, show } = await address()
+        const data = await dataDirectory()
+        await show(history(3, 10))
+        expect(await follow(url, data, length + 10)).toBeUndefined()
+        await show(history(2, 20))
+        await follow(url, data, Infinity)
+        await show(history(3, 5))
+        const error = await follow(url, data, Infinity)
+        expect(error?.message).toContain("signed two histories")
+        const files = await evidenceIn(data)
+        expect(files).toHaveLength(1)
+        expect((await check(files[0]!)).error).toBeUndefined()
+    })
 })
 
 test("a follower that is shown another history while it is connected looks again, and convicts the server", async () => {

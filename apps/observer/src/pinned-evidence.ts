@@ -3,9 +3,9 @@ import { dirname, join } from "node:path"
 import { appendLeaf, emptyRange, leafHash, rangeRoot } from "@tallylight/crypto/merkle.js"
 import { Growth } from "@tallylight/crypto/merkle-growth.js"
 import { Stopped } from "@tallylight/node/cli.js"
-import { writeDurably } from "@tallylight/node/durable-file.js"
+import { writeEvidence } from "@tallylight/node/evidence-file.js"
 import type { Genesis } from "@tallylight/protocol/ledger/state.js"
-import { describeTwoHistories, evidenceFile, judgeEvidence } from "@tallylight/protocol/verify/evidence.js"
+import { describeTwoHistories } from "@tallylight/protocol/verify/evidence.js"
 import type { DivergenceProof } from "@tallylight/protocol/verify/evidence.js"
 import type { LedgerSource } from "./ledger-source.ts"
 import type { Pinned } from "./pinned.ts"
@@ -19,8 +19,7 @@ export async function filePinnedEvidence(
     const proof = checkpoint.size < source.size ? await proveIfShown(source, checkpoint.size) : undefined
     const path = join(dirname(file), `evidence-fork-${checkpoint.size}.json`)
     const evidence = describeTwoHistories(genesis, [note, source.checkpoint], proof)
-    await writeDurably(path, `${JSON.stringify(evidence, undefined, 2)}\n`)
-    return { path, convicts: judgeEvidence(evidenceFile.parse(evidence)).convicts }
+    return { path, convicts: await writeEvidence(path, evidence) }
 }
 
 /** A server need not help to prove its own guilt: what it does not show, it is not convicted by. */

@@ -5,7 +5,8 @@ import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { z } from "zod"
 
-import { appendDurably, readLines, writeDurably } from "./durable-file.ts"
+import { appendDurably, readLines } from "./durable-file.ts"
+import { writeEvidence } from "./evidence-file.ts"
 import { UserError } from "./user-error.ts"
 
 export async function fileReceipt(path: string, { index, leaf, time, signature }: Receipt): Promise<void> {
@@ -44,7 +45,7 @@ export async function fileEvidence(
     { genesis, chain, ...log }: EvidenceContext,
 ): Promise<UserError> {
     const evidence = describeBrokenPromise(genesis, chain, broken, log)
-    await writeDurably(path, `${JSON.stringify(evidence, undefined, 2)}\n`)
+    await writeEvidence(path, evidence)
     return new UserError(
         `the ledger server signed a receipt for entry ${broken.receipt.index}, and its ledger has another entry ` +
             `there; the evidence is in ${path}: show it to everybody`,

@@ -2,9 +2,9 @@
 import { parseCheckpoint } from "@tallylight/crypto/checkpoint.js"
 import { parseNote } from "@tallylight/crypto/note.js"
 import { Replica, type Contradiction } from "@tallylight/protocol/session/replica.js"
-import { describeTwoHistories, evidenceFile, judgeEvidence } from "@tallylight/protocol/verify/evidence.js"
+import { describeTwoHistories } from "@tallylight/protocol/verify/evidence.js"
 
-import { writeDurably } from "./durable-file.ts"
+import { writeEvidence } from "./evidence-file.ts"
 import type { ChainAddress } from "./find-chain.ts"
 import { followLedger } from "./ledger-link.ts"
 import { systemClock } from "./system-clock.ts"
@@ -20,8 +20,7 @@ export type Filed = { readonly convicts: boolean; readonly path: string }
 /** Writes both signed checkpoints, with the proof where there is one. */
 export async function fileTwoHistories(path: string, before: string, now: Contradiction): Promise<Filed> {
     const evidence = describeTwoHistories(now.genesis, [before, now.note], now.proof)
-    await writeDurably(path, `${JSON.stringify(evidence, undefined, 2)}\n`)
-    return { convicts: judgeEvidence(evidenceFile.parse(evidence)).convicts, path }
+    return { convicts: await writeEvidence(path, evidence), path }
 }
 
 /** The error with which the app ends instead of `failure`, once the evidence is written. */
