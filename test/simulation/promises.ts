@@ -6,37 +6,68 @@ import { toHex } from "@tallylight/crypto/bytes.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 
-/** What is wrong with `entry` after that state; nothing, as a rule. */
-export function judgeRound(state: ChainState | undefined, entry: Entry, index: number): string[] {
-    if (state === undefined) return []
-    const { current } = state
-    const { contributionWindowMs, decryptionWindowMs } = state.genesis.parameters
-    const problems: string[] = []
-    const expect = (holds: boolean, what: string): void => {
-        if (!holds) problems.push(`entry ${index}, ${entry.kind}: ${what}`)
+export class RoundJudge {
+    /** When the window in progress ends, as the entry that began or prolonged it says. */
+    #promised = 0
+
+    /** What is wrong with `entry` after that state; nothing, as a rule. */
+    judge(state: ChainState | undefined, entry: Entry, index: number): string[] {
+        if (state === undefined) return []
+        const { current } = state
+        const { contributionWindowMs, decryptionWindowMs } = state.genesis.parameters
+        const window = current?.phase === "sealed" ? decryptionWindowMs : contributionWindowMs
+        const isOver = entry.time >= this.#promised
+        const problems: string[] = []
+        const expect = (holds: boolean, what: string): void => {
+            if (!holds) problems.push(`entry ${index}, ${entry.kind}: ${what}`)
+        }
+        switch (entry.kind) {
+            case "ticket":
+                expect(current === undefined, "while a round is in progress")
+                expect(entry.round === state.rounds + 1, "a round is skipped or repeated")
+                expect(entry.closesAt >= entry.time + contributionWindowMs, "a window shorter than promised")
+                this.#promised = entry.closesAt
+                break
+            case "extension":
+                expect(entry.closesAt >= entry.time + window, "a window shorter than promised")
+                this.#promised = entry.closesAt
+                break
+            case "contribution":
+            case "abstention":
+                if (current?.phase !== "open") expect(false, "while no round is open")
+                else {
+                    const { k, roster } = current
+                    const isElected = BigInt(`0x${toHex(entry.y)}`) * BigInt(roster.size) < BigInt(k) << 512n
+                    expect(isElected === (entry.kind === "contribution"), "the lottery says otherwise")
+                    expect(!isOver, "after its window")
+                }
+                break
+            case "tally":
+                if (current?.phase !== "open") expect(false, "while no round is open")
+                else {
+                    const all = current.answered.size === current.roster.size
+                    const { everyoneAnswers } = state.genesis.parameters
+                    expect(isOver || (all && everyoneAnswers), "before its window had passed")
+                    expect(
+                        entry.answerBy >= entry.time + decryptionWindowMs,
+                        "a window shorter than promised",
+                    )
+                }
+                this.#promised = entry.answerBy
+                break
+            case "void":
+                if (entry.reason === "withheld") expect(isOver, "before its window had passed")
+                break
+            case "genesis":
+            case "admission":
+            case "party-registration":
+            case "requester-registration":
+            case "revocation":
+            case "request":
+            case "share":
+            case "beacon":
+                break
+        }
+        return problems
     }
-    if (entry.kind === "ticket") {
-        expect(current === undefined, "a ticket while a round is in progress")
-        expect(entry.round === state.rounds + 1, "a round is skipped or repeated")
-        expect(entry.closesAt >= entry.time + contributionWindowMs, "its window is shorter than promised")
-    }
-    if (entry.kind === "tally" && current?.phase === "open") {
-        const all = current.answered.size === current.roster.size
-        expect(all || entry.time >= current.closesAt, "sealed before its window had passed")
-        expect(entry.answerBy >= entry.time + decryptionWindowMs, "its window is shorter than promised")
-    }
-    if ((entry.kind === "contribution" || entry.kind === "abstention") && current?.phase === "open") {
-        const drawn = BigInt(`0x${toHex(entry.y)}`)
-        const { k, roster } = current
-        const isElected = drawn * BigInt(roster.size) < BigInt(k) << 512n
-        const contributes = entry.kind === "contribution"
-        expect(
-            isElected === contributes,
-            contributes ? "of somebody who was not elected" : "of somebody elected",
-        )
-        expect(entry.time < current.closesAt, "after its window")
-    }
-    if (entry.kind === "void" && entry.reason === "withheld" && current?.phase === "sealed")
-        expect(entry.time >= current.answerBy, "withheld before its window had passed")
-    return problems
 }

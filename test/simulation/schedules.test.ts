@@ -1,12 +1,15 @@
 /** The fold alone, under schedules that no server would make: whatever it takes, a round keeps its promises. */
 import { apply } from "@tallylight/protocol/ledger/apply.js"
+import { voidReasons } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
+import { endVoid, extendWindow } from "@tallylight/protocol/round/ending.js"
 import { SampleLedger } from "@tallylight/protocol/sample/sample-ledger.js"
 import { dueEntry, tallies, wakeAt } from "@tallylight/protocol/round/schedule.js"
+import { sealTally } from "@tallylight/protocol/round/tally.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import { expect, test } from "vitest"
 import { Dice } from "../fuzz/dice.ts"
-import { judgeRound } from "./promises.ts"
+import { RoundJudge } from "./promises.ts"
 
 const steps = 150
 
@@ -16,6 +19,7 @@ class Schedule {
     readonly problems: string[] = []
     readonly ended = new Map<number, string[]>()
     readonly #dice: Dice
+    readonly #rounds = new RoundJudge()
 
     constructor(seed: number) {
         this.#dice = new Dice(seed)
@@ -34,7 +38,7 @@ class Schedule {
             if (entry === undefined) return false
             const before = ledger.state
             const after = apply(before, entry)
-            this.problems.push(...judgeRound(before, entry, ledger.entries.length))
+            this.problems.push(...this.#rounds.judge(before, entry, ledger.entries.length))
             ledger.entries.push(entry)
             ledger.states.push(after)
             if (entry.kind === "beacon" || entry.kind === "void")
@@ -51,7 +55,10 @@ class Schedule {
         const dice = this.#dice
         const { current } = ledger.state
         const party = dice.pick(ledger.keys.parties)
-        ledger.time += dice.below(8) === 0 ? dice.below(12_000) : dice.below(50)
+        ledger.time += dice.below(50)
+        // Around a deadline most can go wrong.
+        if (dice.below(12) === 0)
+            ledger.time = Math.max(ledger.time, (wakeAt(ledger.state) ?? 0) + dice.below(2000) - 1000)
         const steps: (() => unknown)[] = [
             () => this.due(),
             () => this.due(),
@@ -60,9 +67,18 @@ class Schedule {
             () => current?.phase === "open" && this.offer(() => ledger.answer(party)),
             () => this.#share(),
             () => this.#share(),
+            // Too early, as a server that likes what it has would.
+            () =>
+                current?.phase === "open" && this.offer(() => sealTally(ledger.state, current, ledger.now())),
+            () =>
+                current !== undefined &&
+                this.offer(() => endVoid(current, dice.pick(voidReasons), ledger.now())),
             // Again, as whoever listened could, or a server that wants a round to end otherwise.
             () => this.offer(() => ({ ...dice.pick(ledger.entries), time: ledger.now() })),
-            () => dice.below(4) === 0 && current !== undefined && this.#extend(),
+            () =>
+                dice.below(4) === 0 &&
+                current !== undefined &&
+                this.offer(() => extendWindow(ledger.state, current, ledger.now())),
         ]
         dice.pick(steps)()
     }
@@ -92,14 +108,6 @@ class Schedule {
         const share = ledger.share(sealed, valid ? member : { ...member, secret: member.secret + 1n })
         const identity = member.signer.publicKey
         this.offer(() => ({ kind: "share", time: ledger.now(), round: sealed.round, identity, share, valid }))
-    }
-
-    #extend(): void {
-        try {
-            this.ledger.extend()
-        } catch (error) {
-            if (!(error instanceof Refusal)) throw error
-        }
     }
 
     /** Nobody does anything any more but the server, as time passes. */

@@ -10,7 +10,7 @@ import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 import { verifyEntry } from "@tallylight/protocol/ledger/verify.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
-import { judgeRound } from "./promises.ts"
+import { RoundJudge } from "./promises.ts"
 import type { Network, Sent } from "./network.ts"
 
 export class Witness {
@@ -20,6 +20,7 @@ export class Witness {
     readonly #leaves: Uint8Array[] = []
     /** roots[i] is of the tree of i + 1 entries. */
     readonly #roots: Uint8Array[] = []
+    readonly #rounds = new RoundJudge()
     #receipts = 0
     #sent = 0
     /** What somebody said once and may not say differently, by what it is. */
@@ -71,7 +72,7 @@ export class Witness {
             const before = this.#state
             const after = before === undefined ? begin(entry) : apply(before, entry)
             verifyEntry(before ?? after, entry)
-            this.problems.push(...judgeRound(before, entry, index))
+            this.problems.push(...this.#rounds.judge(before, entry, index))
             // Its key holders sign that checkpoint: it must be one that the server is bound to after a crash.
             if (entry.kind === "tally" && !this.#network.checkpointSizes.has(index + 1))
                 this.problems.push(`no checkpoint ends with the tally at ${index}`)
