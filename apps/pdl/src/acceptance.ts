@@ -14,6 +14,7 @@ import type { SentEntry } from "@tallylight/protocol/ledger/verify.js"
 import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import { Census } from "./census.ts"
 import type { LedgerClock } from "./ledger-clock.ts"
 import type { Appended, LedgerWriter } from "./ledger-writer.ts"
 import type { Intake } from "./intake.ts"
@@ -23,6 +24,9 @@ import type { ProofLane } from "./proof-pool.ts"
 
 /** Receipts that an identical resend can still fetch. */
 const remembered = 16_384
+
+/** Of the backlog, for one address: forged answers cost their sender nothing, and would keep everybody else's out. */
+const shareOfAddress = 1 / 8
 
 /** What makes two messages identical: everything but the times and verdicts that the server adds. */
 function digest(entry: Entry): string {
@@ -45,6 +49,8 @@ export class Acceptance {
     readonly #options: Options
     /** In the order of arrival, so that the oldest are forgotten first. */
     readonly #receipts = new Map<string, Appended>()
+    /** Entries of each address that wait for their proofs. */
+    readonly #waiting = new Census()
     /** Whose committees are being verified. */
     readonly #committees = new Set<object>()
 
@@ -70,7 +76,7 @@ export class Acceptance {
         if (known !== undefined) return known
         apply(writer.state, entry)
         intake.knock(entry, writer.state, address)
-        const verified = this.#verify(entry, sender)
+        const verified = this.#verifyInTurn(entry, sender, address)
         meter?.proving(entry.kind, verified)
         try {
             await verified
@@ -97,6 +103,16 @@ export class Acceptance {
     #receipt({ index, entry }: Appended): Receipt {
         this.#options.meter?.gaveReceipt()
         return makeReceipt(this.#options.writer.state.chain, this.#options.messageKey, index, entry)
+    }
+
+    async #verifyInTurn(entry: SentEntry, sender: object, address: string | undefined): Promise<void> {
+        const { backlog, meter } = this.#options
+        if (this.#waiting.of(address) >= backlog * shareOfAddress) {
+            meter?.reached("backlog")
+            throw new Refusal("busy", { backlog })
+        }
+        this.#waiting.add(address, 1)
+        await this.#verify(entry, sender).finally(() => this.#waiting.add(address, -1))
     }
 
     async #verify(entry: SentEntry, sender: object): Promise<void> {

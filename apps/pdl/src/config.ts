@@ -86,7 +86,7 @@ export const pdlConfig = z.strictObject({
             concurrentRequests: z.int().min(1).default(64),
             /** Refused messages of one connection before it is closed: an honest one has a handful. */
             failures: budget(64, 60),
-            /** Messages that wait for the verification of their proofs; the next one is told to come back. */
+            /** Messages that wait for the verification of their proofs, an eighth from one address; the next comes back. */
             backlog: z.int().min(1).default(4096),
             /** Threads that verify proofs, for all chains together. Where absent: all cores but one, which the server keeps. */
             proofWorkers: z.int().min(1).max(1024).optional(),

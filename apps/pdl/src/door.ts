@@ -1,6 +1,7 @@
 /** Who may open how many connections: counted as they come, before anything is read from them. */
 import type { IncomingMessage, Server } from "node:http"
 import type { Socket } from "node:net"
+import { Census } from "./census.ts"
 import type { ClientAddresses } from "./client-address.ts"
 
 export type DoorLimits = {
@@ -10,30 +11,12 @@ export type DoorLimits = {
     readonly httpConnectionsPerAddress: number
 }
 
-/** How many there are of each; what has none is not kept. */
-class Tally {
-    readonly #counts = new Map<string, number>()
-    total = 0
-
-    of(name: string | undefined): number {
-        return name === undefined ? 0 : (this.#counts.get(name) ?? 0)
-    }
-
-    add(name: string | undefined, count: 1 | -1): void {
-        this.total += count
-        if (name === undefined) return
-        const sum = this.of(name) + count
-        if (sum === 0) this.#counts.delete(name)
-        else this.#counts.set(name, sum)
-    }
-}
-
 export class Door {
     readonly #limits: DoorLimits
     readonly #addresses: ClientAddresses
     readonly #onLimit: (limit: keyof DoorLimits) => void
-    readonly #http = new Tally()
-    readonly #webSockets = new Tally()
+    readonly #http = new Census()
+    readonly #webSockets = new Census()
     /** What `guard` has to do when one of its connections becomes a WebSocket, by its two ends. */
     readonly #leave = new Map<string, () => void>()
 

@@ -43,9 +43,9 @@ async function openRound() {
         messageKey: seedSigner(messageSeed),
     })
     const contributions = [0, 1, 2].map((nth) => pick(sample, "contribution", nth).entry)
-    const accept = (entry: SentEntry | undefined): Promise<Receipt> => {
+    const accept = (entry: SentEntry | undefined, address?: string): Promise<Receipt> => {
         if (entry === undefined) throw new Error("the sample's first round has three contributions")
-        return acceptance.accept((time) => ({ ...entry, time }), {})
+        return acceptance.accept((time) => ({ ...entry, time }), {}, address)
     }
     const hold = async (): Promise<void> => {
         asked.shift()?.(undefined)
@@ -63,4 +63,17 @@ test("an answer whose twin is logged while it waits for its turn gets the twin's
     for (let left = 3; left > 0; left -= 1) await hold()
     const [receipt, , , ofTwin] = await Promise.all(sent)
     expect(ofTwin).toEqual(receipt)
+})
+
+test("one address cannot have so much verified that others are turned away", async () => {
+    const { contributions, accept, hold } = await openRound()
+    const [first, second, third] = contributions
+    const [here, there] = ["192.0.2.1", "192.0.2.2"]
+    const sent = [accept(first, here), accept(second, here)]
+    await expect(accept(third, here)).rejects.toMatchObject({ code: "busy" })
+    sent.push(accept(third, there))
+    for (let left = 3; left > 0; left -= 1) await hold()
+    expect(await Promise.all(sent)).toHaveLength(3)
+    // Its place is free again, and what is logged needs none.
+    expect(await accept(first, here)).toEqual(await sent[0])
 })
