@@ -266,3 +266,35 @@ describe("bounds", () => {
         expect(await channel.closed).toStrictEqual(expected)
     })
 })
+
+test("many senders leave room for others, however long each of their frames is worked on", async () => {
+    await connect()
+    const channels = [channel]
+    const peers = [peer]
+    for (let more = 0; more < 15; more++) {
+        await connect()
+        channels.push(channel)
+        peers.push(peer)
+    }
+    let passes = 0
+    let busy = true
+    const count = (): void => {
+        passes += 1
+        if (busy) setImmediate(count)
+    }
+    setImmediate(count)
+    for (const each of peers) for (let frames = 0; frames < 10; frames++) each.send(Uint8Array.of(frames))
+    await Promise.all(
+        channels.map(async (each) => {
+            let left = 10
+            for await (const _ of each.frames) {
+                const begun = performance.now()
+                while (performance.now() - begun < 3);
+                if (--left === 0) return
+            }
+        }),
+    )
+    busy = false
+    // 160 times three milliseconds, at most two of them in a pass; one for each of 16 connections would be ten passes.
+    expect(passes).toBeGreaterThanOrEqual(80)
+})
