@@ -8,7 +8,8 @@ import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { apply } from "@tallylight/protocol/ledger/apply.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
-import { makeReceipt } from "@tallylight/protocol/ledger/receipt.js"
+import { promiseOf, signReceipt } from "@tallylight/protocol/ledger/receipt.js"
+import type { Promised } from "@tallylight/protocol/ledger/receipt.js"
 import { claimsOf } from "@tallylight/protocol/ledger/verify.js"
 import type { SentEntry } from "@tallylight/protocol/ledger/verify.js"
 import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
@@ -22,7 +23,7 @@ import type { Meter } from "./meter.ts"
 import { isCommittee, rankOf } from "./proof-pool.ts"
 import type { ProofLane } from "./proof-pool.ts"
 
-/** Receipts that an identical resend can still fetch. */
+/** Receipts that an identical resend can still fetch: half a kilobyte each. */
 const remembered = 16_384
 
 /** Of the backlog, for one address: forged answers cost their sender nothing, and would keep everybody else's out. */
@@ -48,7 +49,7 @@ type Options = {
 export class Acceptance {
     readonly #options: Options
     /** In the order of arrival, so that the oldest are forgotten first. */
-    readonly #receipts = new Map<string, Appended>()
+    readonly #receipts = new Map<string, Promised>()
     /** Entries of each address that wait for their proofs. */
     readonly #waiting = new Census()
     /** Whose committees are being verified. */
@@ -59,8 +60,8 @@ export class Acceptance {
     }
 
     /** Called for every durable entry, at start-up for those of the past, in order. */
-    remember(appended: Appended): void {
-        this.#receipts.set(digest(appended.entry), appended)
+    remember({ index, entry }: Appended): void {
+        this.#receipts.set(digest(entry), promiseOf(index, entry))
         const [oldest] = this.#receipts.keys()
         if (this.#receipts.size > remembered && oldest !== undefined) this.#receipts.delete(oldest)
     }
@@ -85,7 +86,7 @@ export class Acceptance {
                 return { ...entry, time }
             })
             if (appended === undefined) throw new Error("an entry was submitted and not appended")
-            return this.#receipt(appended)
+            return this.#sign(promiseOf(appended.index, appended.entry))
         } catch (error) {
             // Its twin, sent at the same time, may have been logged first, while this one waited for its turn.
             const twin = error instanceof Refusal ? this.receiptOf(entry) : undefined
@@ -96,13 +97,13 @@ export class Acceptance {
 
     /** Of an identical entry, whatever its time, that is logged and remembered. */
     receiptOf(entry: Entry): Receipt | undefined {
-        const appended = this.#receipts.get(digest(entry))
-        return appended && this.#receipt(appended)
+        const promised = this.#receipts.get(digest(entry))
+        return promised && this.#sign(promised)
     }
 
-    #receipt({ index, entry }: Appended): Receipt {
+    #sign(promised: Promised): Receipt {
         this.#options.meter?.gaveReceipt()
-        return makeReceipt(this.#options.writer.state.chain, this.#options.messageKey, index, entry)
+        return signReceipt(this.#options.writer.state.chain, this.#options.messageKey, promised)
     }
 
     async #verifyInTurn(entry: SentEntry, sender: object, address: string | undefined): Promise<void> {

@@ -11,14 +11,25 @@ import type { Receipt } from "../wire/messages.ts"
 import { encodeEntry } from "./entry.ts"
 import type { Entry } from "./entry.ts"
 
-function statement(chain: Uint8Array, { index, leaf, time }: Omit<Receipt, "signature">): Statement {
+function statement(chain: Uint8Array, { index, leaf, time }: Promised): Statement {
     return [tags.signReceipt, chain, uint64(index), leaf, uint64(time)]
+}
+
+/** What a receipt promises: the same bytes whenever it is signed. */
+export type Promised = Omit<Receipt, "signature">
+
+export function promiseOf(index: number, entry: Entry): Promised {
+    return { index, leaf: leafHash(encodeEntry(entry)), time: entry.time }
+}
+
+/** Only for an entry that is durable. */
+export function signReceipt(chain: Uint8Array, messageKey: Signer, promised: Promised): Receipt {
+    return { ...promised, signature: sign(messageKey, statement(chain, promised)) }
 }
 
 /** Only for an entry that is durable. */
 export function makeReceipt(chain: Uint8Array, messageKey: Signer, index: number, entry: Entry): Receipt {
-    const fields = { index, leaf: leafHash(encodeEntry(entry)), time: entry.time }
-    return { ...fields, signature: sign(messageKey, statement(chain, fields)) }
+    return signReceipt(chain, messageKey, promiseOf(index, entry))
 }
 
 /** The PDL answered with a receipt for something else than what it was sent: it keeps the one and hides the other. */
