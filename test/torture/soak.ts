@@ -205,7 +205,7 @@ if (!(minutes > 0 && minutes <= 10_000)) {
     process.exit(2)
 }
 const interrupted = new AbortController()
-process.once("SIGINT", () => interrupted.abort())
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort())
 const machine = thisMachine()
 const show = (text: string): void => {
     process[values.json ? "stderr" : "stdout"].write(text)

@@ -38,9 +38,11 @@ async function texts(store: LedgerStore): Promise<string[]> {
 }
 
 describe("the ledger file", () => {
-    test("is not made by opening it, and the sentence says how it is made", async () => {
+    test("is not made by opening it, and the sentence says what to do", async () => {
         await expect(openSqliteStore(path, { create: false })).rejects.toThrow(
-            new UserError(`there is no ledger ${path}; run \`pdl init\` to begin one`),
+            new UserError(
+                `there is no ledger ${path}; “Backup” in docs/OPERATING.md says what may take its place`,
+            ),
         )
         expect(await readdir(folder)).toStrictEqual([])
     })
