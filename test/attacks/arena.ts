@@ -83,7 +83,8 @@ export class Arena {
         const processes = await Stage.make()
         try {
             const chain = { contributionWindowMs: 60_000, decryptionWindowMs: 60_000, ...plan.chain }
-            const config = JSON.stringify({ chain, limits: plan.limits ?? {} })
+            // On a slow machine a client that is busy with proofs may say hello late.
+            const config = JSON.stringify({ chain, limits: { helloMs: 120_000, ...plan.limits } })
             await writeFile(join(processes.folder, "pdl.jsonc"), config)
             const server = processes.start(
                 ...["pdl", "--json", "--config", "pdl.jsonc", "--url", "http://127.0.0.1:0"],

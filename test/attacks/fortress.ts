@@ -37,7 +37,8 @@ export class Fortress {
         try {
             const chain = { contributionWindowMs: 3000 }
             const limits = {
-                ...{ heartbeatMs: 4000, stalledMs: 2000, httpRequestMs: 4000 },
+                // Silence is cut by the heartbeat; slow honest clients may be late with their hello.
+                ...{ heartbeatMs: 4000, helloMs: 120_000, stalledMs: 2000, httpRequestMs: 4000 },
                 registrations: { burst: 24, perMinute: 1 },
             }
             await writeFile(join(processes.folder, "pdl.jsonc"), JSON.stringify({ chain, limits }))
