@@ -79,7 +79,8 @@ export async function serve(
         if ("status" in admitted) return refuseUpgrade(socket, admitted.status)
         socket.once("close", admitted.release)
         sockets.handleUpgrade(request, socket, head, (client) => {
-            void chain.serve(wsChannel(client, limits, clock, { held, onLimit }), addresses.of(request))
+            const channel = wsChannel(client, limits, clock, { held, onLimit, group: chain })
+            void chain.serve(channel, addresses.of(request))
         })
     })
     const url = await listen(http, host, port)

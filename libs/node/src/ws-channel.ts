@@ -28,6 +28,8 @@ export type ChannelWatch = {
     readonly held?: HeldBytes
     /** Told of each time that a limit of this channel was reached. */
     readonly onLimit?: (limit: keyof ChannelLimits) => void
+    /** Channels of one group, such as a chain, have what arrives worked on in turn with each other group as a whole. */
+    readonly group?: object
 }
 
 /** Takes the socket over in the same turn in which it opened; later, frames could have been missed. */
@@ -138,7 +140,7 @@ class WsChannel implements Channel {
         for (;;) {
             const frame = this.#unread.shift()
             if (frame !== undefined) {
-                await turns.next()
+                await turns.next(this.#watch.group ?? turns)
                 if (this.#unread.length === 0) this.#socket.resume()
                 yield frame
             } else if (this.#ended) {
