@@ -38,7 +38,7 @@ async function openRound() {
     const asked: ((outcome: Refused | undefined) => void)[] = []
     const verifier = { verify: () => new Promise<Refused | undefined>((resolve) => asked.push(resolve)) }
     const acceptance: Acceptance = new Acceptance({
-        ...{ writer, clock, proofs: new ProofPool([verifier]).open(), backlog: 16 },
+        ...{ writer, proofs: new ProofPool([verifier]).open(), backlog: 16 },
         intake: new Intake(pdlConfig.parse({}).limits, time, () => undefined),
         messageKey: seedSigner(messageSeed),
     })

@@ -16,7 +16,6 @@ import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import { Census } from "./census.ts"
-import type { LedgerClock } from "./ledger-clock.ts"
 import type { Appended, LedgerWriter } from "./ledger-writer.ts"
 import type { Intake } from "./intake.ts"
 import type { Meter } from "./meter.ts"
@@ -39,7 +38,6 @@ type Options = {
     readonly writer: LedgerWriter
     readonly intake: Intake
     readonly messageKey: Signer
-    readonly clock: LedgerClock
     readonly proofs: ProofLane
     /** Entries that may wait for their proofs or for the writer. */
     readonly backlog: number
@@ -71,8 +69,8 @@ export class Acceptance {
      * `sender` stands for the connection, `address` for where it comes from.
      */
     async accept(build: (time: UnixMs) => SentEntry, sender: object, address?: string): Promise<Receipt> {
-        const { writer, intake, clock, meter } = this.#options
-        const entry = build(clock.read(writer.state))
+        const { writer, intake, meter } = this.#options
+        const entry = build(writer.now())
         const known = this.receiptOf(entry)
         if (known !== undefined) return known
         apply(writer.state, entry)

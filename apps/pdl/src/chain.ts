@@ -178,7 +178,7 @@ export class Chain {
             intake: new Intake(options.limits, clock, (limit) => options.meter?.reached(limit)),
             messageKey: this.messageKey,
             meter: options.meter,
-            ...{ clock: this.#clock, proofs, backlog },
+            ...{ proofs, backlog },
         })
         past.forEach((appended) => this.acceptance.remember(appended))
         this.#keeper = new RoundKeeper(this.#writer, keys.vrfSeed, this.#clock)
@@ -230,7 +230,7 @@ export class Chain {
 
     /** The ledger's time. */
     now(): UnixMs {
-        return this.#clock.read(this.state)
+        return this.#writer.now()
     }
 
     /** The ledger's time minus the machine's wall clock. */

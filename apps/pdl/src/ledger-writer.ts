@@ -53,6 +53,8 @@ export class LedgerWriter {
     state: ChainState
     head: Head
     readonly #options: Options
+    /** After the running group, which may not be durable yet. */
+    #latest: ChainState
     /** Submissions of which no group has taken charge yet. */
     #waiting: Waiting[] = []
     #running = false
@@ -61,7 +63,13 @@ export class LedgerWriter {
     constructor(options: Options) {
         this.#options = options
         this.state = options.state
+        this.#latest = options.state
         this.head = options.head
+    }
+
+    /** The ledger's time. A window begins with a ticket's date, and so before the ticket is durable. */
+    now(): UnixMs {
+        return this.#options.clock.read(this.#latest)
     }
 
     /** How many submissions wait for a group: what a server that is too busy looks at. */
@@ -99,6 +107,7 @@ export class LedgerWriter {
         }
         const entries = group.map(({ entry }) => entry)
         const from = this.state.range.size
+        this.#latest = last.state
         try {
             const { size } = last.state.range
             const root = rangeRoot(last.state.range)
@@ -126,7 +135,7 @@ export class LedgerWriter {
         const group: Gathered["group"] = []
         const refused: Gathered["refused"] = []
         let state = this.state
-        const time = this.#options.clock.read(state)
+        const time = this.now()
         while (this.#waiting.length > 0 && group.length < largestGroup) {
             const waiting = this.#waiting.shift()
             if (waiting === undefined) break
