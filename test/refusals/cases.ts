@@ -162,10 +162,9 @@ export const cases: Readonly<Record<RefusalCode, Provoke>> = {
     },
     unauthenticated: async () => {
         const network = await serving()
-        const { signer } = network.requester
         const peer = talk(network)
         const { messageKey } = network.genesis
-        const answer = (serverNonce: Uint8Array) => ({
+        const answer = (serverNonce: Uint8Array, signer = network.requester.signer) => ({
             ...{ ...hello, identity: signer.publicKey, answering: serverNonce },
             signature: signHello(signer, {
                 ...{
@@ -178,7 +177,13 @@ export const cases: Readonly<Record<RefusalCode, Provoke>> = {
             }),
         })
         const { nonce } = await peer.request("ReqHello", hello)
-        expect((await peer.request("ReqHello", answer(nonce))).version).toBe(1)
+        const again = await peer.request("ReqHello", answer(nonce))
+        const { nonce: last } = await peer.request("ReqHello", answer(again.nonce))
+        const other = seedSigner(new Uint8Array(32).fill(9))
+        expect(await refusedBy(() => peer.request("ReqHello", answer(last, other)))).toBe("unauthenticated")
+        const elsewhere = talk(network)
+        const first = await elsewhere.request("ReqHello", hello)
+        expect((await elsewhere.request("ReqHello", answer(first.nonce, other))).version).toBe(1)
         // The nonce has been answered once, so whoever overheard it gains nothing.
         return refusedBy(() => peer.request("ReqHello", answer(nonce)))
     },

@@ -22,6 +22,8 @@ export class Conversation {
     readonly #chain: Chain
     readonly #address: string | undefined
     #serverNonce: Uint8Array
+    /** That was authenticated first: another one needs another connection. */
+    #identity: Uint8Array | undefined
     #subscription: Subscription | undefined
 
     /** Whether a hello was answered. */
@@ -117,7 +119,9 @@ export class Conversation {
         const { identity, answering, signature } = body
         const answered = answering !== null && equalBytes(answering, this.#serverNonce)
         require(identity !== null && signature !== null && answered, "unauthenticated")
+        require(equalBytes(identity, this.#identity ?? identity), "unauthenticated")
         verifyHello(identity, hello, signature)
+        this.#identity = identity
         const role: Role = body.role
         if (role === "requester") this.#chain.decryptions.join(peer, identity)
     }

@@ -47,23 +47,20 @@ export class Decryptions {
         this.#options = options
     }
 
+    /** Once or again; a connection has one identity. */
     join(peer: Peer, identity: Uint8Array): void {
         const name = nameOf(identity)
-        if (this.#holders.get(peer)?.name !== name) {
-            this.leave(peer)
-            this.#add({ peer, identity, name, asked: new Set() })
-        }
-        const holder = this.#holders.get(peer)
-        if (holder === undefined) return
+        const holder = this.#holders.get(peer) ?? this.#add({ peer, identity, name, asked: new Set() })
         for (const sealed of tallies(this.#options.state())) {
             if (isMissing(sealed, name)) this.#start(holder, sealed)
         }
     }
 
-    #add(holder: Holder): void {
+    #add(holder: Holder): Holder {
         this.#holders.set(holder.peer, holder)
         const others = this.#byName.get(holder.name) ?? new Set()
         this.#byName.set(holder.name, others.add(holder))
+        return holder
     }
 
     leave(peer: Peer): void {

@@ -12,7 +12,10 @@ export const refusals = {
     "unknown-message": ["stop", "No message of that name is answered here."],
     "unsupported-version": ["stop", "None of the offered protocol versions is spoken here."],
     "wrong-chain": ["stop", "The message is for another chain than this connection's."],
-    unauthenticated: ["fix", "The hello does not answer the nonce that this connection was given last."],
+    unauthenticated: [
+        "fix",
+        "The hello does not answer the nonce that this connection was given last, or names a second identity on it.",
+    ],
     "no-such-entry": ["fix", "The ledger holds no entry, round or tree of that number."],
     "already-subscribed": ["fix", "One connection carries one subscription."],
     "over-budget": ["wait", "This connection has sent too many messages that failed; connect again later."],
