@@ -8,6 +8,8 @@ export class SqliteConnection {
 
     private constructor(database: sqlite3.Database) {
         this.#database = database
+        // One call at a time, as SQLite would have it anyway: others would hold threads that other files need.
+        database.serialize()
     }
 
     static open(path: string, mode: "create" | "write" | "read"): Promise<SqliteConnection> {

@@ -234,3 +234,24 @@ test("entries of every size are read in order, however the pages fall", async ()
     }
     await store.close()
 })
+
+test("many reads of one ledger leave threads to another", async () => {
+    const stores = await Promise.all(
+        ["crowded.sqlite", "quiet.sqlite"].map((name) =>
+            openSqliteStore(join(folder, name), { create: true }),
+        ),
+    )
+    const [crowded, quiet] = stores
+    const entries = Array.from({ length: 256 }, () => new Uint8Array(200))
+    for (const store of stores) await store.append(empty, entries, "all")
+    let waiting = 0
+    const crowd = Array.from({ length: 300 }, async () => {
+        waiting += 1
+        if (crowded !== undefined) await texts(crowded)
+        waiting -= 1
+    })
+    await quiet?.append({ size: 256, checkpoint: "all" }, entries, "more")
+    expect(waiting).toBeGreaterThan(150)
+    await Promise.all(crowd)
+    await Promise.all(stores.map((store) => store.close()))
+})
