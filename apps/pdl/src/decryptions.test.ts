@@ -28,9 +28,13 @@ function sealed(members: readonly Uint8Array[]): SealedRound {
 }
 
 /** A server whose acceptance answers with `outcomes`, one after the other. */
-function asking(round: SealedRound, outcomes: (RefusalCode | "accepted")[]) {
+function asking(
+    round: SealedRound,
+    outcomes: (RefusalCode | "accepted")[],
+    withheld: ReadonlyMap<number, SealedRound> = new Map(),
+) {
     const clock = new ManualClock()
-    const state = { current: round, withheld: new Map() } as unknown as { current: SealedRound | undefined }
+    const state = { current: round, withheld } as unknown as { current: SealedRound | undefined }
     const unanswered: string[] = []
     const accept = () => {
         const outcome = outcomes.shift()
@@ -108,6 +112,26 @@ test("a commit costs nothing for those who belong to no committee", async () => 
     await settle()
     expect(heard).toEqual(["asked", "bad-signature", "asked", "receipt"])
     expect(reads).toBeLessThan(5)
+})
+
+test("a commit costs nothing for rounds that were withheld, whose members were asked when they came", async () => {
+    let reads = 0
+    const own = identity(7)
+    const count = (round: number): SealedRound =>
+        Object.defineProperty({ ...sealed([own]), round }, "request", {
+            get: () => (reads++, { requester: { members: [own] } }),
+        })
+    const withheld = new Map([11, 12, 13].map((round) => [round, count(round)]))
+    const { decryptions } = asking(sealed([own]), Array<"accepted">(4).fill("accepted"), withheld)
+    const { peer, heard } = holder(own)
+    decryptions.join(peer, own)
+    await settle()
+    expect(heard.filter((what) => what === "receipt")).toHaveLength(4)
+    expect(reads).toBeGreaterThan(0)
+    reads = 0
+    decryptions.update()
+    await settle()
+    expect(reads).toBe(0)
 })
 
 test("a connection that left is not asked any more", async () => {

@@ -4,6 +4,7 @@ import type { EntryOf, RecordedShare } from "@tallylight/protocol/ledger/entry.j
 import { nameOf } from "@tallylight/protocol/ledger/state.js"
 import type { ChainState, SealedRound } from "@tallylight/protocol/ledger/state.js"
 import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
+import { findSealed } from "@tallylight/protocol/round/phase.js"
 import { tallies } from "@tallylight/protocol/round/schedule.js"
 import type { Message, Receipt } from "@tallylight/protocol/wire/messages.js"
 import type { Peer } from "@tallylight/protocol/wire/peer.js"
@@ -75,12 +76,14 @@ export class Decryptions {
     /** After every commit. */
     update(): void {
         this.#callRoll()
-        for (const sealed of tallies(this.#options.state())) {
-            for (const name of numbersOf(sealed).keys()) {
-                const holders = this.#byName.get(name)
-                if (holders === undefined || !isMissing(sealed, name)) continue
-                for (const holder of holders) this.#start(holder, sealed)
-            }
+        // Of a withheld one, whoever is here was asked when it was sealed, or on joining: a requester that withholds
+        // all its rounds must not make every commit slower.
+        const { current } = this.#options.state()
+        if (current?.phase !== "sealed") return
+        for (const name of numbersOf(current).keys()) {
+            const holders = this.#byName.get(name)
+            if (holders === undefined || !isMissing(current, name)) continue
+            for (const holder of holders) this.#start(holder, current)
         }
     }
 
@@ -131,7 +134,7 @@ export class Decryptions {
     }
 
     #stillWants(holder: Holder, round: number): boolean {
-        const waiting = tallies(this.#options.state()).find((sealed) => sealed.round === round)
+        const waiting = findSealed(this.#options.state(), round)
         const isHere = this.#holders.get(holder.peer) === holder
         return isHere && waiting !== undefined && isMissing(waiting, holder.name)
     }

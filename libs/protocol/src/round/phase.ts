@@ -9,11 +9,14 @@ export function openRound(state: ChainState, round: number): OpenRound {
     return current
 }
 
-/** The sealed round of that number, in progress or withheld, or a refusal. */
+/** The sealed round of that number, in progress or withheld, if there is one. */
+export function findSealed({ current, withheld }: ChainState, round: number): SealedRound | undefined {
+    return current?.phase === "sealed" && current.round === round ? current : withheld.get(round)
+}
+
+/** The same, or a refusal. */
 export function sealedRound(state: ChainState, round: number): SealedRound {
-    const { current } = state
-    const sealed =
-        current?.phase === "sealed" && current.round === round ? current : state.withheld.get(round)
+    const sealed = findSealed(state, round)
     if (sealed === undefined) throw new Refusal("no-tally", { round })
     return sealed
 }

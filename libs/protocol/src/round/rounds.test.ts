@@ -196,6 +196,36 @@ describe("a committee of two of three", () => {
     })
 })
 
+describe("withheld rounds", () => {
+    /** The sample's committee, with a sealed round of that number and withheld ones before it. */
+    function withheldBefore(round: number, earlier: readonly number[]): ChainState {
+        const ledger = ready()
+        sealed(ledger)
+        const current = { ...ledger.sealed(), round }
+        return { ...ledger.state, current, withheld: new Map(earlier.map((each) => [each, current])) }
+    }
+
+    test("are kept for as many rounds as a registration lives", () => {
+        const state = withheldBefore(150, [1, 49, 50, 51, 149])
+        const { current } = state
+        expect(state.genesis.parameters.registrationRounds).toBe(100)
+        if (current?.phase !== "sealed") throw new Error("the round is not sealed")
+        const after = apply(state, endVoid(current, "withheld", current.answerBy))
+        expect([...after.withheld.keys()]).toEqual([51, 149, 150])
+    })
+
+    test("are looked through once for one that can be opened, and not for every entry", () => {
+        let reads = 0
+        const state = withheldBefore(150, [149])
+        const [[round, old] = []] = state.withheld
+        if (round === undefined || old === undefined) throw new Error("no round is withheld")
+        const counted = Object.defineProperty({ ...old }, "shares", { get: () => (reads++, old.shares) })
+        const before = { ...state, withheld: new Map([[round, counted]]) }
+        for (let at = 0; at < 5; at++) dueEntry({ ...before }, new Uint8Array(32), state.time)
+        expect(reads).toBe(1)
+    })
+})
+
 describe("a registration", () => {
     test("counts for the requests after it, and for no earlier one", () => {
         const ledger = ready()

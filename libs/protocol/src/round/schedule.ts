@@ -11,7 +11,7 @@ import { issueTicket } from "./ticket.ts"
 /** The entry that is due at `time`, if any; to be appended on top of everything that `state` holds, or dropped. */
 export function dueEntry(state: ChainState, vrfSeed: Uint8Array, time: UnixMs): Entry | undefined {
     const { current } = state
-    const late = [...state.withheld.values()].find(canOpen)
+    const late = openable(state.withheld)
     if (late !== undefined) return makeBeacon(state, late, vrfSeed, time)
     if (current === undefined) return issueTicket(state, vrfSeed, time)
     const reason = voidReason(state, time)
@@ -19,6 +19,16 @@ export function dueEntry(state: ChainState, vrfSeed: Uint8Array, time: UnixMs): 
     if (current.phase === "open")
         return isClosable(state, current, time) ? sealTally(state, current, time) : undefined
     return canOpen(current) ? makeBeacon(state, current, vrfSeed, time) : undefined
+}
+
+type Withheld = ChainState["withheld"]
+
+const looked = new WeakMap<Withheld, SealedRound | undefined>()
+
+/** Looked for once: a state in which nothing changed about withheld rounds has the same map of them. */
+function openable(withheld: Withheld): SealedRound | undefined {
+    if (!looked.has(withheld)) looked.set(withheld, [...withheld.values()].find(canOpen))
+    return looked.get(withheld)
 }
 
 /** When `dueEntry` can next change its answer although nothing is logged; undefined for never. */
