@@ -4,7 +4,10 @@ import type { IncomingMessage } from "node:http"
 import proxyAddr from "@fastify/proxy-addr"
 import ipaddr from "ipaddr.js"
 
-type Trust = (address: string, hop: number) => boolean
+type Trust = (address: string | undefined, hop: number) => boolean
+
+/** Everybody of whom a trusted proxy says no address, as in “unknown”. */
+const unnamed = "unnamed"
 
 export type AddressRules = {
     /** Addresses and ranges whose X-Forwarded-For is believed, for its last hop that is none of them. */
@@ -24,9 +27,8 @@ export class ClientAddresses {
 
     /** Of whoever sent the request, through proxies or not; undefined for whom no limit per address binds. */
     of(request: IncomingMessage): string | undefined {
-        const named = proxyAddr(request, this.#trusts)
-        // A proxy that passes on what is no address has not said who it was.
-        return this.#counted(isIP(named) === 0 ? request.socket.remoteAddress : named)
+        const named: string | undefined = proxyAddr(request, this.#trusts)
+        return this.#counted(named)
     }
 
     /** Of the other end of a connection that has said nothing yet; undefined also for a proxy. */
@@ -37,18 +39,23 @@ export class ClientAddresses {
 
     /** A connection that is gone already has no address any more, and counts with all others of that sort. */
     #counted(address = "::"): string | undefined {
+        if (isIP(bareAddress(address)) === 0) return unnamed
         return this.#spares(address, 0) ? undefined : addressGroup(address)
     }
 }
 
 function anyOf(ranges: readonly string[]): Trust {
     const trust = proxyAddr.compile([...ranges])
-    return (address, hop) => trust(withoutZone(address), hop)
+    return (address, hop) => trust(bareAddress(address), hop)
 }
 
-/** RFC 4007 §11: the zone of a link-local address is this machine's name for a link, and br-lan is no name to ipaddr. */
-function withoutZone(address: string): string {
-    return address.replace(/%.*/, "")
+/**
+ * Without the port that some proxies add, as in 192.0.2.1:4711 or [2001:db8::1]:4711, and without a zone. RFC 4007 §11:
+ * the zone of a link-local address is this machine's name for a link, and br-lan is no name to ipaddr.
+ */
+function bareAddress(address = ""): string {
+    const [, inBrackets, beforePort] = /^(?:\[([^\]]*)\](?::\d+)?|([\d.]+):\d+)$/.exec(address) ?? []
+    return (inBrackets ?? beforePort ?? address).replace(/%.*/, "")
 }
 
 /**
@@ -56,7 +63,7 @@ function withoutZone(address: string): string {
  * given: with limits for single addresses, everybody would have 2^64 times the limit.
  */
 export function addressGroup(address: string): string {
-    const parsed = ipaddr.process(withoutZone(address))
+    const parsed = ipaddr.process(bareAddress(address))
     if (parsed instanceof ipaddr.IPv4) return parsed.toString()
     return `${parsed.parts
         .slice(0, 4)
