@@ -8,12 +8,13 @@ import { fileReceipt } from "@tallylight/node/promises.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { UserError } from "@tallylight/node/user-error.js"
-import type { Entry, EntryOf } from "@tallylight/protocol/ledger/entry.js"
+import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import { requireReceiptFor, WrongReceipt } from "@tallylight/protocol/ledger/receipt.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import { Commission } from "./commission.ts"
 import type { CommissionEvents, Demand } from "./commission.ts"
+import { Given } from "./given.ts"
 import { shareEntry } from "./key-holder.ts"
 import type { RequesterKeys } from "./keys.ts"
 import { Requester } from "./requester.ts"
@@ -72,8 +73,7 @@ export async function runRequester(
     }
     /** Any t of a committee open a round, so that the others find it opened. */
     const isLate = (code: string): boolean => keys.membership !== undefined && code === "no-tally"
-    /** Shares that the PDL has not acknowledged, by the id of its question. */
-    const given = new Map<number, Entry>()
+    const given = new Given()
     const commission: Commission = new Commission(requester, demand, systemClock, follower.receipts, events)
     await follower.run({
         role: "requester",
@@ -87,7 +87,7 @@ export async function runRequester(
                     if (error instanceof Refusal) follower.compare(asked.checkpoint)
                     throw error
                 })
-                given.set(id, shareEntry(asked.round, answer))
+                given.add(id, shareEntry(asked.round, answer))
                 return answer
             },
         },
@@ -97,8 +97,7 @@ export async function runRequester(
         },
         onSteps: (steps) => commission.take(steps),
         onVerdict: (id, verdict) => {
-            const share = given.get(id)
-            given.delete(id)
+            const share = given.take(id)
             if (!("index" in verdict)) {
                 if (isLate(verdict.code)) return
                 log.warn({ code: verdict.code }, `share refused: ${verdict.detail}`)
