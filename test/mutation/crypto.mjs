@@ -1,0 +1,3 @@
+import { mutationRun } from "./stryker.mjs"
+
+export default mutationRun("crypto", ["libs/crypto/src/**/*.ts"])

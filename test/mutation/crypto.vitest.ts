@@ -1,0 +1,3 @@
+import { mutationTests } from "./vitest.ts"
+
+export default mutationTests(["libs/crypto/src/**/*.test.ts"])

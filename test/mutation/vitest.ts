@@ -1,0 +1,15 @@
+/** A test run of a few folders, in a copy of the project in which one line is wrong. */
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const libs = fileURLToPath(new URL("../../libs", import.meta.url))
+
+export function mutationTests(include: readonly string[]) {
+    return defineConfig({
+        resolve: {
+            // The workspace's own links lead out of the copy, to sources in which nothing is wrong.
+            alias: [{ find: /^@tallylight\/(\w+)\/(.*)\.js$/, replacement: `${libs}/$1/src/$2.ts` }],
+        },
+        test: { include: [...include], pool: "threads", isolate: false, testTimeout: 60_000 },
+    })
+}
