@@ -4,7 +4,9 @@ import { systemClock } from "@tallylight/node/system-clock.js"
 import { pdlConfig } from "@tallylight/pdl/config.js"
 import type { LimitName } from "@tallylight/pdl/config.js"
 import { PdlMetrics } from "@tallylight/pdl/metrics.js"
+import { ProofPool } from "@tallylight/pdl/proof-pool.js"
 import { RoundIndex } from "@tallylight/pdl/round-index.js"
+import type { Claim, Refused } from "@tallylight/protocol/ledger/claim.js"
 import { sampleLedger } from "@tallylight/protocol/sample/scenario.js"
 import { expect, test } from "vitest"
 import { anonymousHello, dial, outcome } from "./dial.ts"
@@ -81,6 +83,33 @@ test("counts entries by kind, and rounds by how they ended", async () => {
     const counts = samples(text, "tallylight_round_phase_seconds_count")
     // Round 4 was never sealed, and round 8 is not over.
     expect(counts).toEqual({ [`${chain},phase="open"`]: 7, [`${chain},phase="sealed"`]: 6 })
+})
+
+test("shows what the pool of all chains has verified and what waits in it, by rank", async () => {
+    const registry = newRegistry()
+    const verdicts: ((refused: Refused | undefined) => void)[] = []
+    const verify = () => new Promise<Refused | undefined>((resolve) => verdicts.push(resolve))
+    const pool = new ProofPool([{ verify }])
+    new PdlMetrics(registry, systemClock, limits).watchProofs(pool, [{ deaths: 2 }, { deaths: 1 }])
+    const claims = () => [{}] as unknown as Claim[]
+    const [some, others] = [pool.open(), pool.open()]
+    const jobs = [some.verify(0, {}, claims), some.verify(3, {}, claims), others.verify(3, {}, claims)]
+    const shown = async () => {
+        const text = await registry.metrics()
+        return ["proof_pool_waiting", "proof_pool_entries_total", "proof_thread_deaths_total"].map((name) =>
+            Object.values(samples(text, `tallylight_${name}`)),
+        )
+    }
+    expect(await shown()).toEqual([[1, 0, 0, 2], [0, 0], [3]])
+    verdicts.shift()?.(undefined)
+    await jobs[0]
+    verdicts.shift()?.({ code: "bad-possession", facts: {} })
+    await expect(Promise.race(jobs.slice(1))).rejects.toThrow()
+    expect(await shown()).toEqual([[0, 0, 0, 1], [1, 1], [3]])
+    // Asking once more counts nothing twice.
+    expect(await shown()).toEqual([[0, 0, 0, 1], [1, 1], [3]])
+    pool.close()
+    await Promise.allSettled(jobs)
 })
 
 test("serves them on a port of their own, and nothing else there", async () => {

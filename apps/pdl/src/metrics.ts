@@ -8,6 +8,8 @@ import type { Registry } from "prom-client"
 import type { Chain } from "./chain.ts"
 import type { LimitName } from "./config.ts"
 import type { Meter } from "./meter.ts"
+import { ranks } from "./proof-pool.ts"
+import type { ProofPool } from "./proof-pool.ts"
 import type { RoundPlace } from "./round-index.ts"
 
 const seconds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
@@ -105,6 +107,36 @@ export class PdlMetrics {
     watchHeld(held: { readonly total: number }): void {
         this.#gauge("buffered_bytes", "Held in memory for readers that have not taken it.", [], (set) =>
             set({}, held.total),
+        )
+    }
+
+    /** What verifies proofs for all chains together. */
+    watchProofs(pool: ProofPool, threads: readonly { readonly deaths: number }[]): void {
+        const registers = [this.#registry]
+        new Counter({
+            ...{ name: "tallylight_proof_pool_entries_total", registers, labelNames: ["outcome"] },
+            help: "Entries whose proofs went through the pool: verified, or refused, also for want of a verdict.",
+            collect() {
+                this.reset()
+                this.inc({ outcome: "verified" }, pool.verified)
+                this.inc({ outcome: "refused" }, pool.refused)
+            },
+        })
+        new Counter({
+            ...{ name: "tallylight_proof_thread_deaths_total", registers },
+            help: "Threads that died over a proof.",
+            collect() {
+                this.reset()
+                this.inc(threads.reduce((sum, { deaths }) => sum + deaths, 0))
+            },
+        })
+        this.#gauge(
+            "proof_pool_waiting",
+            "Entries that wait for the pool or are in it, by rank: 0 (shares) goes first, 3 (committees) last.",
+            ["rank"],
+            (set) => {
+                for (const rank of ranks) set({ rank: String(rank) }, pool.waiting(rank))
+            },
         )
     }
 

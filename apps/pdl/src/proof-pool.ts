@@ -107,6 +107,11 @@ export class ProofPool {
         this.#free = Array.from({ length: batchesAhead }, () => verifiers).flat()
     }
 
+    /** Entries of that rank that wait or are being verified, of all chains. */
+    waiting(rank: Rank): number {
+        return this.#lanes.reduce((sum, { waiting }) => sum + (waiting[rank] ?? 0), 0)
+    }
+
     /** For one more chain. */
     open(): ProofLane {
         const lane = new ProofLane((job) => this.#start(job))

@@ -35,6 +35,7 @@ export async function runPdl(
     const registry = newRegistry()
     const metrics = new PdlMetrics(registry, systemClock, Object.keys(limits) as LimitName[])
     const proofs = startProofs(limits.proofWorkers, log, (error) => broken.abort(error))
+    metrics.watchProofs(proofs.pool, proofs.threads)
     const means = { limits, log, clock: systemClock, metrics, pool: proofs.pool }
     let scraped: { readonly close: () => void } | undefined
     try {
