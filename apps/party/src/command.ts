@@ -1,4 +1,5 @@
 /** The command line of parties. */
+import { toHex } from "@tallylight/crypto/bytes.js"
 import { addOptions, serverOverrides } from "@tallylight/node/cli.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { loadConfig } from "@tallylight/node/config.js"
@@ -37,14 +38,18 @@ export function partyCommand(stop: AbortSignal): Command {
     addOptions(command, "config", "data", "url", "chain", "ledgerKey", "ca", "logLevel")
     const init = new Command("init")
         .description("make a data directory, with new keys for each party")
-        .action(async (_: unknown, { parent }: Command) => {
+        .option("--json", "print what was made as one JSON object")
+        .action(async ({ json }: { readonly json?: true }, { parent }: Command) => {
             const options = parent?.opts<Options>() ?? { logLevel: "info" }
             const { count } = await load(options)
             const path = options.data ?? defaultDir
+            const parties: { readonly party: number; readonly identity: string }[] = []
             await initDataDir(path, "party", async (dir) => {
-                for (let number = 1; number <= count; number++) await openParty(dir, number)
+                for (let party = 1; party <= count; party++)
+                    parties.push({ party, identity: toHex((await openParty(dir, party)).identity) })
             })
-            process.stdout.write(`made ${path}: keys for ${count} ${count === 1 ? "party" : "parties"}\n`)
+            const made = `made ${path}: keys for ${count} ${count === 1 ? "party" : "parties"}`
+            process.stdout.write(`${json ? JSON.stringify({ data: path, parties }) : made}\n`)
         })
     return command
         .addCommand(init)

@@ -37,7 +37,7 @@ const noOptions: Options = { logLevel: "info" }
 export function pdlCommand(stop: AbortSignal): Command {
     const command = new Command("pdl")
         .description("run the ledger server: it coordinates rounds and keeps the public ledger")
-        .option("--json", "print where it listens, or its chains, as one JSON object")
+        .option("--json", "print where it listens, its chains, or what was made, as one JSON object")
         .option("--tls-cert <file>", "serve https and wss with this certificate, in PEM")
         .option("--tls-key <file>", "the key of that certificate, in PEM")
         .option("--allow-plain", "serve plain HTTP on an address that other machines can reach")
@@ -69,10 +69,16 @@ export function pdlCommand(stop: AbortSignal): Command {
 async function init(options: Options): Promise<void> {
     const { chain } = await load(options)
     const path = options.data ?? defaultDir
+    let id = ""
     await initDataDir(path, "pdl", async (dir) => {
-        await newChain(dir, chain, (remark) => process.stderr.write(`${remark}\n`))
+        id = toHex(await newChain(dir, chain, (remark) => process.stderr.write(`${remark}\n`)))
     })
-    process.stdout.write(`made ${path}: a new chain named ${chain.name}\n`)
+    const made = `made ${path}: a new chain named ${chain.name}`
+    process.stdout.write(`${options.json ? madeJson(path, id, chain) : made}\n`)
+}
+
+function madeJson(data: string, chain: string, { name }: PdlConfig["chain"]): string {
+    return JSON.stringify({ data, chain, name })
 }
 
 /** With what a person must do about it. */
@@ -91,9 +97,8 @@ async function addChain(options: Options, name: string | undefined): Promise<voi
     const dir = await openDataDir({ path: options.data ?? defaultDir, named: true, role: "pdl" })
     try {
         const id = toHex(await newChain(dir, chain, (remark) => process.stderr.write(`${remark}\n`)))
-        process.stdout.write(
-            `chain ${id} (${chain.name})\nadded to ${dir.path}; start the ledger server again\n`,
-        )
+        const added = `chain ${id} (${chain.name})\nadded to ${dir.path}; start the ledger server again`
+        process.stdout.write(`${options.json ? madeJson(dir.path, id, chain) : added}\n`)
     } finally {
         await dir.release()
     }

@@ -33,16 +33,23 @@ export function requesterCommand(stop: AbortSignal): Command {
         )
         .option("--rounds <n>", "end after that many beacons", parseRounds)
         .option("--interval <seconds>", "from ticket to ticket (default: 5)", parseSeconds)
-        .option("--json", "print each beacon as one JSON object")
+        .option("--json", "print each beacon, or what was made, as one JSON object")
         .action(async (options: Options) => run(options, stop))
         .addHelpText("after", `\nWithout --data the folder ${defaultDir} is used, and made on the first run.`)
     addOptions(command, "config", "data", "url", "chain", "ledgerKey", "ca", "logLevel")
     const init = new Command("init")
         .description("make a data directory with new keys")
         .action(async (_: unknown, { parent }: Command) => {
-            const path = parent?.opts<Options>().data ?? defaultDir
-            await initDataDir(path, "requester", makeKeys)
-            process.stdout.write(`made ${path}: the keys of a requester\n`)
+            const { data: path = defaultDir, json } = parent?.opts<Options>() ?? {}
+            let identity = ""
+            await initDataDir(path, "requester", async (dir) => {
+                await makeKeys(dir)
+                identity = toHex((await readKeys(dir)).signer.publicKey)
+            })
+            const made = json
+                ? JSON.stringify({ data: path, identity })
+                : `made ${path}: the keys of a requester`
+            process.stdout.write(`${made}\n`)
         })
     return command
         .addCommand(init)

@@ -1,0 +1,34 @@
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { Stage } from "./stage.ts"
+
+let stage: Stage
+
+beforeEach(async () => {
+    stage = await Stage.make()
+})
+afterEach(() => stage.clear())
+
+async function made(app: string, ...args: readonly string[]): Promise<unknown> {
+    const { code, stdout, stderr } = await stage.run(app, ...args, "--data", app, "--json")
+    expect(code, stderr).toBe(0)
+    return JSON.parse(stdout)
+}
+
+test("init says what it made as one JSON object, as other commands name it", async () => {
+    const first = await made("pdl", "init")
+    const second = await made("pdl", "add-chain", "--name", "second")
+    expect([first, second]).toMatchObject([
+        { data: "pdl", name: "local" },
+        { data: expect.stringMatching(/pdl$/) as string, name: "second" },
+    ])
+    const { chains } = (await made("pdl", "chains")) as { chains: readonly { readonly id: string }[] }
+    expect(chains.map(({ id }) => ({ chain: id }))).toMatchObject(
+        [first, second].map((each) => ({ chain: (each as { readonly chain: string }).chain })),
+    )
+
+    const identity = expect.stringMatching(/^[0-9a-f]{64}$/) as string
+    expect(await made("requester", "init")).toEqual({ data: "requester", identity })
+    const { parties } = (await made("party", "init", "--count", "2")) as { parties: readonly object[] }
+    const identities = await stage.run("party", "identity", "--data", "party", "--json")
+    expect(parties.map((party) => `${JSON.stringify(party)}\n`).join("")).toBe(identities.stdout)
+})
