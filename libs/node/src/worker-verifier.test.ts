@@ -72,6 +72,44 @@ describe("a thread that dies", () => {
     })
 })
 
+describe("a thread whose answers", () => {
+    /** Says of everything that it holds; what it is to do otherwise is in the place of a claim. */
+    const liar = new URL(
+        `data:text/javascript,${encodeURIComponent(`
+            import { parentPort as port } from "node:worker_threads"
+            port.on("message", ({ id, claims: [claim] }) => {
+                if (claim === "nothing") return
+                if (claim === "no verdict") return port.postMessage({ id })
+                if (claim === "no id") return port.postMessage(undefined)
+                port.postMessage({ id: claim === "another id" ? id - 1 : id, verdict: "holds" })
+            })
+            port.postMessage("ready")`)}`,
+    )
+    const as = (what: string) => [what] as unknown as Claim[]
+
+    test("are all to what it is at work on stays", async () => {
+        const { verifier } = start(liar)
+        expect(await Promise.all([verifier.verify(as("true")), verifier.verify(as("true"))])).toEqual([
+            undefined,
+            undefined,
+        ])
+        expect(verifier.deaths).toBe(0)
+    })
+
+    test.each(["nothing", "no verdict", "no id", "another id"])(
+        "are to something else is replaced: %s",
+        async (what) => {
+            const { verifier, deaths } = start(liar)
+            const before = verifier.verify(as("true"))
+            const cause = verifier.verify(as(what))
+            const after = verifier.verify(as("true"))
+            await expect(cause).rejects.toThrow("answered what it was not asked")
+            expect(await Promise.all([before, after])).toEqual([undefined, undefined])
+            expect([verifier.deaths, deaths.length]).toEqual([1, 1])
+        },
+    )
+})
+
 test("what waits when it is closed rejects", async () => {
     const { verifier } = start()
     const [{ state, entry }] = sentOf(sample)

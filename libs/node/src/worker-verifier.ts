@@ -18,8 +18,14 @@ export type VerifierOptions = {
     readonly onFault: (error: Error) => void
 }
 
+/** What the thread is sent. */
+export type Batch = { readonly id: number; readonly claims: readonly Claim[] }
+
+/** What it answers, to the batch of that id. */
+export type Answer = { readonly id: number; readonly verdict: Refused | "holds" }
+
 type Asked = {
-    readonly claims: readonly Claim[]
+    readonly batch: Batch
     readonly resolve: (refused: Refused | undefined) => void
     readonly reject: (error: Error) => void
 }
@@ -34,6 +40,7 @@ export class WorkerVerifier implements Verifier {
     /** Oldest first: the thread is at work on the first one, and answers in this order. */
     #asked: Asked[] = []
     #thread: Worker
+    #lastId = 0
     #isReady = false
     #isClosed = false
 
@@ -50,8 +57,9 @@ export class WorkerVerifier implements Verifier {
     verify(claims: readonly Claim[]): Promise<Refused | undefined> {
         if (this.#isClosed) return Promise.reject(closed())
         return new Promise((resolve, reject) => {
-            this.#asked.push({ claims, resolve, reject })
-            this.#thread.postMessage(claims)
+            const batch = { id: (this.#lastId += 1), claims }
+            this.#asked.push({ batch, resolve, reject })
+            this.#thread.postMessage(batch)
         })
     }
 
@@ -68,13 +76,27 @@ export class WorkerVerifier implements Verifier {
         const own = execArgv === undefined ? {} : { execArgv: [...execArgv] }
         const thread = new Worker(url, { name: "proofs", resourceLimits, ...own })
         let died = new Error("the thread ended by itself")
-        thread.on("message", (answer: Refused | "ready" | undefined) => {
+        thread.on("message", (answer: Answer | "ready" | undefined) => {
             if (answer === "ready") this.#isReady = true
-            else this.#asked.shift()?.resolve(answer)
+            else if (!this.#answered(answer)) {
+                // An answer was lost, or is to something else: whatever it says next may be about other claims.
+                died = new Error("the thread answered what it was not asked")
+                thread.removeAllListeners("message")
+                void thread.terminate()
+            }
         })
         thread.on("error", (error: Error) => (died = error))
         thread.on("exit", () => this.#ended(died))
         return thread
+    }
+
+    /** Whether it was the answer to what the thread is at work on. */
+    #answered(answer: Partial<Answer> | undefined): boolean {
+        const [asked] = this.#asked
+        if (asked === undefined || answer?.id !== asked.batch.id || answer.verdict === undefined) return false
+        this.#asked.shift()
+        asked.resolve(answer.verdict === "holds" ? undefined : answer.verdict)
+        return true
     }
 
     #ended(error: Error): void {
@@ -91,7 +113,7 @@ export class WorkerVerifier implements Verifier {
         const [cause, ...others] = this.#asked
         // Only the first one can have killed it: the others had not been begun.
         this.#asked = others
-        for (const { claims } of others) this.#thread.postMessage(claims)
+        for (const { batch } of others) this.#thread.postMessage(batch)
         this.#options.onDeath(error)
         cause?.reject(error)
     }
