@@ -324,7 +324,7 @@ export const followers = group("followers", "followers.ts", () => Theatre.open()
     ...partyAttacks,
     twoTickets(
         "two tickets for one round, the second on a new connection",
-        "round-open",
+        "signed two histories of one ledger",
         (theatre, { url }) => theatre.partySwitches(url),
     ),
     twoTickets(

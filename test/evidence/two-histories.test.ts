@@ -13,11 +13,11 @@ import { makeLogger } from "@tallylight/node/logger.js"
 import { DoesNotHold } from "@tallylight/observer/does-not-hold.js"
 import { runVerify } from "@tallylight/observer/verify-command.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
-import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
+import { encodeEntry, type EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import { makeReceipt } from "@tallylight/protocol/ledger/receipt.js"
 import { sampleLedger } from "@tallylight/protocol/sample/scenario.js"
 import type { SampleLedger } from "@tallylight/protocol/sample/sample-ledger.js"
-import { seal } from "@tallylight/protocol/sample/mutant.js"
+import { flip, seal } from "@tallylight/protocol/sample/mutant.js"
 import { describeBrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import { LogTree } from "@tallylight/pdl/log-tree.js"
 import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
@@ -78,7 +78,13 @@ async function dataDirectory(): Promise<string> {
 }
 
 /** One life of an app: follows until it has seen `size` entries, and then `meanwhile`, or until it ends by itself. */
-async function follow(url: string, data: string, size: number, meanwhile?: () => Promise<void>) {
+async function follow(
+    url: string,
+    data: string,
+    size: number,
+    meanwhile?: () => Promise<void>,
+    onSteps = (): unknown => undefined,
+) {
     const dir = await openDataDir({ path: data, named: true, role: "observer" })
     const stop = new AbortController()
     let reached = false
@@ -86,12 +92,13 @@ async function follow(url: string, data: string, size: number, meanwhile?: () =>
         const follower = await Follower.start({
             ...{ server: { url }, dir, stop: stop.signal },
             log: makeLogger({ name: "observer", level: "silent" }),
-            proves: () => false,
+            proves: ({ kind }) => kind === "admission",
         })
         const run = follower.run({
             role: "observer",
             onSession: () => undefined,
             onSteps: () => {
+                onSteps()
                 if (reached || follower.replica.next < size) return
                 reached = true
                 follower
@@ -146,7 +153,7 @@ describe("a follower that comes back", () => {
             await show(history(2, size))
             const error = await follow(url, data, Infinity)
             expect(error?.message).toMatch(
-                /signed two histories of one ledger; the proof is in .*evidence-fork-[0-9]+\.json/,
+                /forked: .* signed two histories of one ledger; the proof is in .*evidence-fork-[0-9]+\.json/,
             )
             const [file] = await evidenceIn(data)
             const checked = await check(file!)
@@ -182,6 +189,54 @@ describe("a follower that comes back", () => {
         const files = await evidenceIn(data)
         expect(files).toHaveLength(1)
         expect((await check(files[0]!)).error).toBeUndefined()
+    })
+})
+
+/** The sample, with some admissions and a party's registration behind it. */
+function registered(admissions: number, more = 0): SampleLedger {
+    const sample = history(3, admissions)
+    sample.registerParty(sample.keys.parties[1]!, 7)
+    const listed = sample.keys.parties[2]!.signer.publicKey
+    for (let at = 0; at < more; at += 1) sample.admit(listed, at % 2 === 0)
+    return sample
+}
+
+describe("a follower that stays connected", () => {
+    test("to a ledger that grows accuses nobody", async () => {
+        const { url, show } = await address()
+        const data = await dataDirectory()
+        await show(registered(10))
+        let grown = false
+        const later = follow(url, data, length + 14, undefined, () => (grown = true))
+        await expect.poll(() => grown, { timeout: 20_000 }).toBe(true)
+        await show(registered(10, 3))
+        expect(await later).toBeUndefined()
+        expect(await evidenceIn(data)).toEqual([])
+    })
+
+    test("and whose rules another history breaks files what convicts the server", async () => {
+        const { url, show } = await address()
+        const data = await dataDirectory()
+        await show(registered(10))
+        // The next entry is the registration, a second time.
+        const error = await follow(url, data, length + 11, () => show(registered(11, 3)))
+        expect(error?.message).toContain("forked")
+        expect(error?.message).toContain("signed two histories of one ledger")
+        expect(error?.message).toContain("noticed as stale-sequence")
+        expect((await check((await evidenceIn(data))[0]!)).error).toBeUndefined()
+    })
+
+    test("and is shown a broken rule under one history says how anybody can see it", async () => {
+        const { url, show } = await address()
+        const data = await dataDirectory()
+        await show(registered(10))
+        const wrong = registered(10, 3)
+        const last = wrong.entries.pop() as EntryOf<"admission">
+        wrong.entries.push({ ...last, signature: flip(last.signature) })
+        const error = await follow(url, data, length + 11, () => show(wrong))
+        expect(error?.message).toContain("bad-signature")
+        expect(error?.message).toContain(`observer verify --url ${url} --chain ${toHex(wrong.state.chain)}`)
+        expect(await evidenceIn(data)).toEqual([])
     })
 })
 

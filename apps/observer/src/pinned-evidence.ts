@@ -3,7 +3,7 @@ import { dirname, join } from "node:path"
 import { appendLeaf, emptyRange, leafHash, rangeRoot } from "@tallylight/crypto/merkle.js"
 import { Growth } from "@tallylight/crypto/merkle-growth.js"
 import { Stopped } from "@tallylight/node/cli.js"
-import { writeEvidence } from "@tallylight/node/evidence-file.js"
+import { writeEvidence, type Filed } from "@tallylight/node/evidence-file.js"
 import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import { describeTwoHistories } from "@tallylight/protocol/verify/evidence.js"
 import type { DivergenceProof } from "@tallylight/protocol/verify/evidence.js"
@@ -15,11 +15,10 @@ export async function filePinnedEvidence(
     { file, note, checkpoint }: Pinned,
     source: LedgerSource,
     genesis: Genesis,
-): Promise<{ readonly path: string; readonly convicts: boolean }> {
+): Promise<Filed> {
     const proof = checkpoint.size < source.size ? await proveIfShown(source, checkpoint.size) : undefined
     const path = join(dirname(file), `evidence-fork-${checkpoint.size}.json`)
-    const evidence = describeTwoHistories(genesis, [note, source.checkpoint], proof)
-    return { path, convicts: await writeEvidence(path, evidence) }
+    return writeEvidence(path, describeTwoHistories(genesis, [note, source.checkpoint], proof))
 }
 
 /** A server need not help to prove its own guilt: what it does not show, it is not convicted by. */

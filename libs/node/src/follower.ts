@@ -23,7 +23,7 @@ import type { ServerSettings } from "./server-settings.ts"
 import { systemClock } from "./system-clock.ts"
 import { UserError } from "./user-error.ts"
 import { systemRandom } from "./system-random.ts"
-import { accuse, fileTwoHistories, lookAgain } from "./two-histories.ts"
+import { accuse, fileTwoHistories, invite, lookAgain } from "./two-histories.ts"
 
 export type FollowerOptions = {
     readonly server: ServerSettings
@@ -171,15 +171,19 @@ export class Follower {
         if (this.#failure !== undefined) throw this.#failure
     }
 
-    /** The error to end with: the failure itself, unless it is that the server contradicts what it signed before. */
+    /**
+     * The error to end with. Whatever the server did that its ledger forbids, it is asked whether it did so because it
+     * contradicts what it signed before.
+     */
     async #accuse(failure: Error): Promise<Error> {
         const { replica } = this
-        const first = replica.contradiction
         const size = replica.checkpoint?.size ?? 0
         const before =
             this.#before !== undefined && this.#before.size >= size ? this.#before.note : replica.note
-        if (first === undefined || before === "") return failure
-        return this.#fileFork(Math.max(size, this.#before?.size ?? 0), before, first, failure)
+        const isBreach = replica.contradiction !== undefined || failure.cause instanceof Refusal
+        if (!isBreach || before === "") return failure
+        const largest = Math.max(size, this.#before?.size ?? 0)
+        return this.#fileFork(largest, before, replica.contradiction, failure)
     }
 
     /**
@@ -196,16 +200,20 @@ export class Follower {
         )
     }
 
-    async #fileFork(size: number, before: string, now: Contradiction, failure: Error): Promise<Error> {
+    async #fileFork(
+        size: number,
+        before: string,
+        now: Contradiction | undefined,
+        failure: Error,
+    ): Promise<Error> {
         const { dir, stop } = this.#options
-        const proved =
-            now.proof === undefined ? await lookAgain(this.address, [before, now.note], stop) : undefined
+        const notes = now === undefined ? [before] : [before, now.note]
+        const again = now?.proof === undefined ? await lookAgain(this.address, notes, stop) : undefined
+        const found = again?.found ?? (now && { before, now })
+        if (found === undefined) return failure
+        if (again?.isOneHistory === true) return invite(this.address, failure)
         const name = `evidence-fork-${size}.json`
-        const filed = await fileTwoHistories(
-            dir?.file(name) ?? name,
-            proved?.before ?? before,
-            proved?.now ?? now,
-        )
+        const filed = await fileTwoHistories(dir?.file(name) ?? name, found.before, found.now)
         return accuse(filed, this.address.http, failure)
     }
 

@@ -45,9 +45,9 @@ export async function fileEvidence(
     { genesis, chain, ...log }: EvidenceContext,
 ): Promise<UserError> {
     const evidence = describeBrokenPromise(genesis, chain, broken, log)
-    await writeEvidence(path, evidence)
+    const filed = await writeEvidence(path, evidence)
     return new UserError(
         `the ledger server signed a receipt for entry ${broken.receipt.index}, and its ledger has another entry ` +
-            `there; the evidence is in ${path}: show it to everybody`,
+            `there; the evidence is in ${filed.path}: show it to everybody`,
     )
 }

@@ -37,11 +37,11 @@ export type ReplicaOptions = {
     readonly onEntry?: (index: number, size: number) => void
 }
 
-/** What the PDL signed although it had signed something else before. */
+/** What the PDL signed although it had signed something else before, or for entries that were refused. */
 export type Contradiction = {
     readonly genesis: Genesis
     readonly note: string
-    /** Where `seen` is not the beginning of that; without it there is a suspicion and no more. */
+    /** Where what was seen before is not the beginning of that; without it there is a suspicion and no more. */
     readonly proof?: DivergenceProof
 }
 
@@ -88,13 +88,25 @@ export class Replica {
 
     /** The head that the PDL named at the hello: smaller than what was relied on, if the ledger was cut short. */
     greeted(genesis: Genesis, note: string): void {
-        const head = openCheckpoint(note, { origin: genesis.origin, publicKey: genesis.ledgerKey })
+        const head = openNote(genesis, note)
         const known = this.checkpoint?.size ?? this.#options.seen?.size ?? 0
         if (head !== undefined && head.size < known) this.contradiction = { genesis, note }
     }
 
     /** The steps that are now certain: none while the event's checkpoint lies further ahead. */
     extend(event: Message<"Event">): readonly Step[] {
+        try {
+            return this.#extend(event)
+        } catch (error) {
+            const genesis = this.#ahead?.genesis
+            // Whatever rule the entries break: perhaps they do because they are of another history.
+            if (genesis !== undefined && openNote(genesis, event.checkpoint) !== undefined)
+                this.contradiction ??= { genesis, note: event.checkpoint }
+            throw error
+        }
+    }
+
+    #extend(event: Message<"Event">): readonly Step[] {
         for (const { index, entry } of event.entries) {
             require(index === this.next, "missing-entries", { expected: this.next, got: index })
             this.#take(entry)
@@ -122,7 +134,7 @@ export class Replica {
     contradictedBy(note: string): Contradiction | undefined {
         if (this.state === undefined) return undefined
         const { genesis } = this.state
-        const shown = openCheckpoint(note, { origin: genesis.origin, publicKey: genesis.ledgerKey })
+        const shown = openNote(genesis, note)
         const own = tallies(this.state).find(({ tallyIndex }) => tallyIndex + 1 === shown?.size)
         if (shown === undefined || own === undefined || equalBytes(shown.root, own.tallyRoot))
             return undefined
@@ -155,8 +167,7 @@ export class Replica {
 
     #open(state: ChainState, note: string): Checkpoint {
         const { genesis } = state
-        const { origin, ledgerKey: publicKey } = genesis
-        const checkpoint = openCheckpoint(note, { origin, publicKey })
+        const checkpoint = openNote(genesis, note)
         if (checkpoint === undefined) throw new Refusal("bad-checkpoint")
         const seen = this.#options.seen?.size ?? 0
         this.contradiction = { genesis, note }
@@ -173,4 +184,8 @@ export class Replica {
         this.contradiction = undefined
         return checkpoint
     }
+}
+
+function openNote({ origin, ledgerKey: publicKey }: Genesis, note: string): Checkpoint | undefined {
+    return openCheckpoint(note, { origin, publicKey })
 }

@@ -16,13 +16,16 @@ import type { Handlers, Notice, Peer } from "../wire/peer.ts"
 import { Refusal, require } from "../wire/refusal.ts"
 import type { Replica, Step } from "./replica.ts"
 
+/** What takes in the ledger as the PDL shows it. */
+export type LedgerCopy = Pick<Replica, "next" | "rewind" | "suspicion" | "greeted" | "extend">
+
 export type SessionOptions = {
     readonly channel: Channel
     readonly chain: Uint8Array
     readonly role: Role
     /** Only who is to be asked for shares needs to say who it is: every other message is signed by itself. */
     readonly signer?: Signer
-    readonly replica: Replica
+    readonly replica: LedgerCopy
     readonly handlers?: Handlers
     readonly clock: Clock
     readonly random: Random
