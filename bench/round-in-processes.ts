@@ -51,7 +51,7 @@ async function startServer(stage: Stage): Promise<string> {
     return (JSON.parse(await nextLine(server)) as { url: string }).url
 }
 
-async function succeed(stage: Stage, ...args: readonly string[]): Promise<void> {
+export async function succeed(stage: Stage, ...args: readonly string[]): Promise<void> {
     const { code, stderr } = await stage.run(...args)
     if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${stderr}`)
 }
@@ -84,7 +84,7 @@ async function entriesAt(url: string): Promise<Entry[]> {
     return entries
 }
 
-async function get(url: string): Promise<unknown> {
+export async function get(url: string): Promise<unknown> {
     const response = await fetch(url)
     if (!response.ok) throw new Error(`${url} answers ${response.status}`)
     return response.json()

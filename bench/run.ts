@@ -4,6 +4,7 @@ import { append } from "./append.ts"
 import { auditSample } from "./audit.ts"
 import { contribution } from "./contribution.ts"
 import { flood } from "./flood.ts"
+import { neighbours } from "./neighbours.ts"
 import { machineText, tableJson, tableText, thisMachine } from "./report.ts"
 import type { Table } from "./report.ts"
 import { roundInMemory } from "./round-in-memory.ts"
@@ -16,6 +17,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Table> | Table>> = {
     append,
     audit: auditSample,
     flood,
+    neighbours,
 }
 
 const { values, positionals } = parseArgs({

@@ -142,6 +142,13 @@ export class Follower {
         }
     }
 
+    /** Until a round that is asked for from now on has its beacon. */
+    async nextBeacon(): Promise<void> {
+        const { rounds } = this.state
+        const done = () => this.entries.some((entry) => entry.kind === "beacon" && entry.round > rounds)
+        await this.until("the honest parties' next beacon", done, 120_000)
+    }
+
     close(): void {
         this.#hangUp()
     }

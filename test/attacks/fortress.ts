@@ -76,17 +76,9 @@ export class Fortress {
         this.port = Number(new URL(url).port)
     }
 
-    /** Until a round that is asked for from now on has its beacon. */
-    async nextBeacon(): Promise<void> {
-        const { rounds } = this.ledger.state
-        const done = () =>
-            this.ledger.entries.some((entry) => entry.kind === "beacon" && entry.round > rounds)
-        await this.ledger.until("the honest parties' next beacon", done, 120_000)
-    }
-
     /** Does that twice while honest rounds go on; the server is the same process afterwards, and no larger. */
     async endure(name: string, attack: () => Promise<string>): Promise<string> {
-        const rounds = this.nextBeacon()
+        const rounds = this.ledger.nextBeacon()
         const first = await attack()
         const before = await this.memory()
         const again = await attack()

@@ -6,14 +6,13 @@ import { concatBytes, utf8 } from "@tallylight/crypto/bytes.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
 import { makeRevocation } from "@tallylight/protocol/chain/revocation.js"
-import { makeContribution, drawPoint } from "@tallylight/protocol/round/contribution.js"
-import { drawLot } from "@tallylight/protocol/round/eligibility.js"
 import { encodeFrame } from "@tallylight/protocol/wire/frame.js"
 import { WebSocket } from "ws"
 import { group } from "./attack.ts"
 import type { Attack } from "./attack.ts"
 import { newParty } from "./arena.ts"
 import { Stranger } from "./client.ts"
+import { Forger, untilClosed } from "./floods.ts"
 import { closed, Fortress } from "./fortress.ts"
 
 function endured(
@@ -23,7 +22,7 @@ function endured(
 ): Attack<Fortress> {
     return {
         ...{ name, stoppedBy },
-        honest: (fortress) => fortress.nextBeacon(),
+        honest: (fortress) => fortress.ledger.nextBeacon(),
         attack: (fortress) => fortress.endure(name, () => attack(fortress)),
     }
 }
@@ -92,21 +91,6 @@ async function asked(fortress: Fortress, count: number, ask: (stranger: Stranger
     const outcomes = await Promise.all(Array.from({ length: count }, () => ask(stranger)))
     stranger.close()
     return [...new Set(outcomes)].join()
-}
-
-/** Sends the same kind of message until the connection is closed, and says with which code. */
-async function untilClosed(
-    { address }: Fortress,
-    send: (stranger: Stranger) => Promise<unknown>,
-): Promise<string> {
-    const stranger = await Stranger.dial(address)
-    for (let open = true; open;) {
-        const burst = Array.from({ length: 32 }, () => send(stranger).catch(() => undefined))
-        const closed = stranger.peer.closed.then(() => false)
-        open = await Promise.race([closed, Promise.all(burst).then(() => sleep(0, true))])
-    }
-    const { code } = await stranger.peer.closed
-    return String(code)
 }
 
 /** Valid but for the proof of its possession, which is checked last. */
@@ -291,41 +275,16 @@ export const sockets = group("sockets", "sockets.ts", () => Fortress.open(), [
         await lost
         return "cut as a slow reader"
     }),
-    endured("a flood of contributions with bad proofs", "1008", async (fortress) => {
-        const party = newParty()
-        const stranger = await Stranger.dial(fortress.address)
-        const registration = makePartyRegistration(fortress.address.id, party, 0)
-        const { receipt } = await stranger.ask("ReqRegister", { role: "party", ...registration })
-        const current = await fortress.ledger.until("a round with the attacker in it", () => {
-            const { current, range } = fortress.ledger.state
-            return (
-                range.size > receipt.index &&
-                current?.phase === "open" &&
-                current.index > receipt.index &&
-                current
-            )
-        })
-        const { chain } = fortress.ledger.state
-        const lot = drawLot(party.vrfSeed, current)
-        const own = { signer: party.signer, lot, point: drawPoint(utf8("x"), systemRandom(64)) }
-        const made = makeContribution(chain, current, { ...own, statement: new Uint8Array() }, systemRandom)
+    endured("a flood of contributions with bad proofs", "1008", async ({ address, ledger }) => {
+        const forger = await Forger.join(address, ledger)
         const codes = await Promise.all(
-            Array.from({ length: 4 }, () =>
-                untilClosed(fortress, (sender) =>
-                    sender.ask("ReqContribution", {
-                        ...made,
-                        signature: systemRandom(64),
-                        ticket: current.ticket,
-                    }),
-                ),
-            ),
+            Array.from({ length: 4 }, () => untilClosed(address, (sender) => forger.send(sender))),
         )
-        await stranger.ask("ReqRevoke", makeRevocation(chain, party.signer, 1))
-        stranger.close()
+        await forger.leave()
         return [...new Set(codes)].join()
     }),
     endured("a flood of registrations that their identities did not sign", "1008", (fortress) =>
-        untilClosed(fortress, (stranger) => stranger.ask("ReqRegister", badRegistration(fortress))),
+        untilClosed(fortress.address, (stranger) => stranger.ask("ReqRegister", badRegistration(fortress))),
     ),
     endured("a flood of newcomers whose registrations are all in order", "rate-limited", (fortress) =>
         newcomers(fortress, 60),
