@@ -93,7 +93,7 @@ async function asked(fortress: Fortress, count: number, ask: (stranger: Stranger
     return [...new Set(outcomes)].join()
 }
 
-/** Valid but for the proof of its possession, which is checked last. */
+/** Valid but for the signature. */
 function badRegistration({ address }: Fortress) {
     const party = newParty()
     const honest = makePartyRegistration(address.id, party, 0)
@@ -283,9 +283,11 @@ export const sockets = group("sockets", "sockets.ts", () => Fortress.open(), [
         await forger.leave()
         return [...new Set(codes)].join()
     }),
-    endured("a flood of registrations that their identities did not sign", "1008", (fortress) =>
-        untilClosed(fortress.address, (stranger) => stranger.ask("ReqRegister", badRegistration(fortress))),
-    ),
+    endured("a flood of registrations that their identities did not sign", "1008", (fortress) => {
+        // Made once: making one takes as long as judging it, and this process has heartbeats to answer.
+        const body = badRegistration(fortress)
+        return untilClosed(fortress.address, (stranger) => stranger.ask("ReqRegister", body))
+    }),
     endured("a flood of newcomers whose registrations are all in order", "rate-limited", (fortress) =>
         newcomers(fortress, 60),
     ),
