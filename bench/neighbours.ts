@@ -1,7 +1,8 @@
 /** How many rounds one chain of a ledger server has while another one is idle, busy or flooded. */
-import { fork } from "node:child_process"
+import { execFileSync, fork } from "node:child_process"
 import { once } from "node:events"
 import { writeFile } from "node:fs/promises"
+import { availableParallelism, constants, setPriority } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
@@ -12,6 +13,7 @@ import type { Row } from "./measure.ts"
 import type { Table } from "./report.ts"
 import { get, succeed } from "./round-in-processes.ts"
 
+const cores = availableParallelism()
 const parties = 3
 const connections = 32
 const repetitions = 4
@@ -22,8 +24,9 @@ const chainConfig = { name: "measured", contributionWindowMs: 10_000 }
 
 export async function neighbours(): Promise<Table> {
     const stage = await Stage.make()
+    const apart = shareOutCores()
     try {
-        const { url, measured, other } = await startServer(stage)
+        const { url, measured, other } = await startServer(stage, apart)
         await settle(stage, url, measured)
         const alone = await roundsPerMinute("alone", url, measured)
         await settle(stage, url, other)
@@ -33,6 +36,8 @@ export async function neighbours(): Promise<Table> {
             [url, other, String(connections)],
             { execArgv: ["--conditions=source", "--import", "tsx"] },
         )
+        // The parties must get to answer: what is measured is how the server shares itself out.
+        setPriority(flooder.pid ?? 0, constants.priority.PRIORITY_LOW)
         try {
             await once(flooder, "message")
             const flooded = await roundsPerMinute("while that chain is flooded too", url, measured)
@@ -40,7 +45,10 @@ export async function neighbours(): Promise<Table> {
                 name: "neighbours",
                 says:
                     `rounds of a chain with ${parties} parties, one round after the other, beside another chain of the same ` +
-                    `server; the flood is forged contributions and empty questions over ${connections} connections`,
+                    `server; the flood is forged contributions and empty questions over ${connections} connections; ` +
+                    (apart
+                        ? "the server has one core, everybody else the others"
+                        : "all share the same cores, so part of every loss is not the server's doing"),
                 rows: [
                     ...[alone, beside, flooded],
                     ratio("beside a busy chain / alone", beside, alone),
@@ -52,10 +60,27 @@ export async function neighbours(): Promise<Table> {
         }
     } finally {
         await stage.clear()
+        if (apart) pin(process.pid, `0-${cores - 1}`)
     }
 }
 
-async function startServer(stage: Stage) {
+/** Keeps this process and those that it starts off the first core; false where there is no way to. */
+function shareOutCores(): boolean {
+    if (cores < 2) return false
+    try {
+        pin(process.pid, `1-${cores - 1}`)
+        return true
+    } catch {
+        return false
+    }
+}
+
+/** Every thread of it, and those that it starts later. */
+function pin(pid: number, list: string): void {
+    execFileSync("taskset", ["--all-tasks", "--cpu-list", "--pid", list, String(pid)], { stdio: "ignore" })
+}
+
+async function startServer(stage: Stage, apart: boolean) {
     const config = join(stage.folder, "pdl.jsonc")
     await writeFile(config, JSON.stringify({ chain: chainConfig }))
     const pdl = ["pdl", "--config", config, "--data", join(stage.folder, "pdl")]
@@ -66,6 +91,7 @@ async function startServer(stage: Stage) {
         readonly url: string
         readonly chains: readonly { readonly id: string; readonly name: string }[]
     }
+    if (apart) pin(server.pid, "0")
     const idOf = (wanted: string): string => chains.find(({ name }) => name === wanted)?.id ?? ""
     return { url, measured: idOf(chainConfig.name), other: idOf("other") }
 }
