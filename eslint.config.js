@@ -13,6 +13,10 @@ const nodeModules = [
     "nanoid",
     "jsonc-parser",
     "undici",
+    "pkcs11js",
+    "i2c-bus",
+    "pngjs",
+    "@peculiar/*",
 ]
 
 /** The import law: apps -> libs/node -> libs/protocol -> libs/crypto -> @noble; never sideways, never up. */
@@ -75,7 +79,7 @@ export default defineConfig(
         },
     },
     {
-        files: ["libs/crypto/src/**/*.ts", "libs/protocol/src/**/*.ts"],
+        files: ["libs/crypto/src/**/*.ts", "libs/entropy/src/**/*.ts", "libs/protocol/src/**/*.ts"],
         ignores: ["**/*.test.ts"],
         rules: {
             "no-restricted-globals": [
@@ -94,6 +98,19 @@ export default defineConfig(
         rules: mayNotImport(...nodeModules, "@tallylight/*", "msgpackr", "zod", "**/apps/**"),
     },
     {
+        files: ["libs/entropy/src/**/*.ts"],
+        ignores: ["**/*.test.ts"],
+        rules: mayNotImport(
+            ...nodeModules,
+            "msgpackr",
+            "zod",
+            "@noble/*",
+            "@tallylight/protocol/*",
+            "@tallylight/node/*",
+            "**/apps/**",
+        ),
+    },
+    {
         files: ["libs/protocol/src/**/*.ts"],
         ignores: ["**/*.test.ts", "libs/protocol/src/wire/frame.ts"],
         rules: mayNotImport(
@@ -105,6 +122,7 @@ export default defineConfig(
             "@tallylight/party/*",
             "@tallylight/requester/*",
             "@tallylight/observer/*",
+            "@tallylight/entropy-node/*",
             "**/apps/**",
         ),
     },
@@ -122,6 +140,7 @@ export default defineConfig(
             "@tallylight/party/*",
             "@tallylight/requester/*",
             "@tallylight/observer/*",
+            "@tallylight/entropy-node/*",
             "**/apps/**",
         ),
     },
@@ -135,6 +154,7 @@ export default defineConfig(
             "@tallylight/party/*",
             "@tallylight/requester/*",
             "@tallylight/observer/*",
+            "@tallylight/entropy-node/*",
             "../../../*",
         ),
     },

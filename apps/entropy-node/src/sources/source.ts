@@ -1,0 +1,32 @@
+/** What every driver gives: raw bytes of one device, in the order in which the device made them. */
+
+export const sourceKinds = ["atecc608a", "character-device", "qrng-http", "pkcs11", "system"] as const
+export type SourceKind = (typeof sourceKinds)[number]
+
+/** What a device says of itself, for status and statements: serial number, revision, lock state. */
+export type SourceFacts = Readonly<Record<string, string | number | boolean>>
+
+/**
+ * A device that can be opened. One that is not there rejects `open` with a UserError, whose sentence says what is
+ * wrong and what to do; nothing ever takes its place.
+ */
+export type SourceDriver = {
+    readonly kind: SourceKind
+    /** Whether nothing of it is hardware. It is then said wherever its bytes appear. */
+    readonly simulated: boolean
+    readonly open: (signal: AbortSignal) => Promise<Source>
+}
+
+/**
+ * An open device. A call that rejects leaves it unusable: its owner closes it and opens it again later. One call at a
+ * time.
+ */
+export interface Source {
+    readonly facts: SourceFacts
+    /**
+     * From 1 to `length` fresh raw bytes, which the device gives to nobody else. Rejects where it fails, is gone, says
+     * nothing for longer than its driver allows, or answers what it cannot have meant.
+     */
+    read(length: number, signal: AbortSignal): Promise<Uint8Array>
+    close(): Promise<void>
+}
