@@ -1,0 +1,119 @@
+/**
+ * Fortuna's generator (Ferguson, Schneier, Kohno, Cryptography Engineering §9.4): AES-256 over a 128-bit little-endian
+ * counter, with a new key after each request, so that whoever takes the state later learns nothing of earlier output.
+ *
+ * The variant: SHAd256(m) = SHA-256(SHA-256(m)), without the block of zeros that later editions put before m.
+ */
+import { concatBytes } from "@tallylight/crypto/bytes.js"
+
+/** The two primitives; on Node, OpenSSL's. */
+export type FortunaPrimitives = {
+    /** AES-256 of each block of 16 bytes by itself (ECB), into fresh memory that nobody else has. */
+    readonly encryptBlocks: (key: Uint8Array, blocks: Uint8Array) => Uint8Array
+    /** A running SHA-256. */
+    readonly startHash: () => RunningHash
+}
+
+export type RunningHash = {
+    readonly update: (bytes: Uint8Array) => void
+    /** Ends it. */
+    readonly digest: () => Uint8Array
+}
+
+/** The generator has no seed yet, and gives nothing rather than what anybody could compute. */
+export class NotSeeded extends Error {
+    override readonly name = "NotSeeded"
+
+    constructor() {
+        super("the generator has not been seeded")
+    }
+}
+
+/** Beyond it, output of one key would differ from chance: blocks of a cipher never repeat. */
+export const longestRequest = 2 ** 20
+
+const blockBytes = 16
+const keyBytes = 32
+
+export class FortunaGenerator {
+    readonly #primitives: FortunaPrimitives
+    readonly #blocks = new CounterBlocks()
+    #key: Uint8Array = new Uint8Array(keyBytes)
+    /** Below 2^128; zero before the first seed. */
+    #counter = 0n
+
+    constructor(primitives: FortunaPrimitives) {
+        this.#primitives = primitives
+    }
+
+    get seeded(): boolean {
+        return this.#counter !== 0n
+    }
+
+    /** Mixes a seed of any length into the key. What was secret in either stays secret. */
+    reseed(seed: Uint8Array): void {
+        this.#key = doubleHash(this.#primitives, concatBytes(this.#key, seed))
+        this.#counter += 1n
+    }
+
+    /** From 0 to {@link longestRequest} bytes; throws {@link NotSeeded}. */
+    read(length: number): Uint8Array {
+        if (!this.seeded) throw new NotSeeded()
+        if (length > longestRequest) {
+            throw new RangeError(`at most ${longestRequest} bytes are generated at a time, not ${length}`)
+        }
+        const blocks = Math.ceil(length / blockBytes)
+        const all = blocks + keyBytes / blockBytes
+        const output = this.#primitives.encryptBlocks(this.#key, this.#blocks.from(this.#counter, all))
+        this.#counter += BigInt(all)
+        this.#key = Uint8Array.from(output.subarray(blocks * blockBytes))
+        // The caller gets a view of the same memory.
+        output.fill(0, length)
+        return output.subarray(0, length)
+    }
+}
+
+/** SHAd256, which unlike SHA-256 does not let anybody continue a message whose hash he knows. */
+export function doubleHash({ startHash }: FortunaPrimitives, ...parts: readonly Uint8Array[]): Uint8Array {
+    const inner = startHash()
+    for (const part of parts) inner.update(part)
+    return hashAgain(startHash, inner)
+}
+
+/** The second hash of SHAd256, over what a running one has come to. */
+export function hashAgain(startHash: FortunaPrimitives["startHash"], inner: RunningHash): Uint8Array {
+    const outer = startHash()
+    outer.update(inner.digest())
+    return outer.digest()
+}
+
+/** The blocks that are encrypted. Their memory is kept: to get a new mebibyte each time would cost as much as AES does. */
+export class CounterBlocks {
+    #memory: Uint8Array = new Uint8Array(0)
+
+    /** Good until the next call. */
+    from(first: bigint, count: number): Uint8Array {
+        const length = count * blockBytes
+        if (this.#memory.length < length) this.#memory = new Uint8Array(length)
+        const view = new DataView(this.#memory.buffer, 0, length)
+        // The upper 96 bits change once in 2^32 blocks, and a bigint a block would take longer than AES.
+        let upper = first >> 32n
+        let lower = Number(first & 0xffffffffn)
+        for (let at = 0; at < length;) {
+            const end = Math.min(length, at + (2 ** 32 - lower) * blockBytes)
+            const middle = Number(upper & 0xffffffffn)
+            const high = Number((upper >> 32n) & 0xffffffffn)
+            const highest = Number(upper >> 64n)
+            for (; at < end; at += blockBytes) {
+                view.setUint32(at, lower, true)
+                view.setUint32(at + 4, middle, true)
+                view.setUint32(at + 8, high, true)
+                view.setUint32(at + 12, highest, true)
+                lower += 1
+            }
+            lower = 0
+            upper += 1n
+        }
+        return this.#memory.subarray(0, length)
+    }
+}
