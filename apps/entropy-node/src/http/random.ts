@@ -1,0 +1,157 @@
+/**
+ * GET /v1/random: amplified bytes, the one route that is worth being fast. It is answered with Node's own request and
+ * response, before Fastify's router.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { mostAtOnce } from "./amplifier.ts"
+import type { Seeded } from "./amplifier.ts"
+import type { Allowance } from "./budget.ts"
+import { callerOf, checkHost } from "./caller.ts"
+import type { Door } from "./caller.ts"
+import { encoded, encodedLength, mediaTypes } from "./encoding.ts"
+import type { Encoding } from "./encoding.ts"
+import { allowanceHeaders, answerOf, Problem } from "./problem.ts"
+import { parse, randomQuery } from "./schema.ts"
+import { amplifiedHeaders, privately, refund, spend } from "./serving.ts"
+import type { Serving } from "./serving.ts"
+import type { Caller } from "./tokens.ts"
+
+export const randomPath = "/v1/random"
+
+type Wanted = { readonly bytes: number; readonly encoding: Encoding }
+
+/** A multiple of 3, so that pieces of base64 join without padding between them. */
+const pieceBytes = 192 * 1024
+
+export function isRandom({ method, url }: IncomingMessage): boolean {
+    if (method !== "GET" || url?.startsWith(randomPath) !== true) return false
+    return url.length === randomPath.length || url.charCodeAt(randomPath.length) === 0x3f
+}
+
+/** Answers whatever comes of it, also what is wrong with the request. */
+export function answerRandom(
+    serving: Serving,
+    door: Door,
+    request: IncomingMessage,
+    response: ServerResponse,
+): void {
+    try {
+        checkHost(request.headers, door, serving.admission)
+        const caller = callerOf(request.headers, door, serving.admission)
+        const wanted = parseWanted(request.url ?? "")
+        const { streamBytes } = serving.limits
+        if (wanted.bytes > streamBytes) {
+            const detail = `bytes: at most ${streamBytes} in one request`
+            throw new Problem("malformed", detail, { most: streamBytes })
+        }
+        const seeded = serving.amplifier.fresh
+        // With a fresh seed and no budget there is nothing to wait for, and a promise would cost as much as the rest.
+        if (seeded !== undefined && caller.budget === undefined) give(serving, response, wanted, seeded)
+        else
+            giveOnce(serving, response, wanted, caller).catch((error: unknown) =>
+                refuse(serving, response, error),
+            )
+    } catch (error) {
+        refuse(serving, response, error)
+    }
+}
+
+/** Once there is a fresh seed, and the caller has paid. */
+async function giveOnce(
+    serving: Serving,
+    response: ServerResponse,
+    wanted: Wanted,
+    caller: Caller,
+): Promise<void> {
+    const { amplifier } = serving
+    // Whoever would get nothing spends nothing.
+    if (amplifier.fresh === undefined) await amplifier.refresh()
+    const allowance = await spend(serving, caller, wanted.bytes)
+    try {
+        give(serving, response, wanted, amplifier.fresh ?? (await amplifier.refresh()), allowance)
+    } catch (error) {
+        await refund(serving, caller, wanted.bytes)
+        throw error
+    }
+}
+
+/** Almost every query is this one, and a parser that takes all of them costs as much as making the bytes. */
+const plainQuery = /^\/v1\/random\?bytes=([1-9][0-9]{0,9})$/
+
+function parseWanted(url: string): Wanted {
+    const [, digits] = plainQuery.exec(url) ?? []
+    if (digits !== undefined) return { bytes: Number(digits), encoding: "raw" }
+    const { searchParams } = new URL(url, "http://localhost")
+    const repeated = [...searchParams.keys()].find((name) => searchParams.getAll(name).length > 1)
+    if (repeated !== undefined) throw new Problem("malformed", `${repeated}: once is enough`)
+    return parse(randomQuery, Object.fromEntries(searchParams))
+}
+
+function give(
+    serving: Serving,
+    response: ServerResponse,
+    { bytes, encoding }: Wanted,
+    seeded: Seeded,
+    allowance?: Allowance,
+): void {
+    const { amplifier, counts } = serving
+    const headers = amplifiedHeaders(seeded, amplifier.age(seeded))
+    if (allowance !== undefined) Object.assign(headers, allowanceHeaders(allowance))
+    headers["content-type"] = mediaTypes[encoding]
+    headers["content-length"] = String(encodedLength(encoding, bytes))
+    response.writeHead(200, headers)
+    counts.answered("GET", randomPath, 200)
+    if (bytes <= mostAtOnce) {
+        counts.gave("fortuna", bytes)
+        response.end(encoded(encoding, amplifier.take(bytes)))
+    } else {
+        // Half an answer is told by cutting it off: its length was promised.
+        stream(serving, response, { bytes, encoding }).catch((error: unknown) => {
+            if (!(error instanceof Error && error.name === "NotReady")) serving.onDefect(error)
+            response.destroy()
+        })
+    }
+}
+
+/** Makes a piece when the one before has left: a client that stops reading has one piece waiting, and no more. */
+async function stream(
+    { amplifier, counts }: Serving,
+    response: ServerResponse,
+    { bytes, encoding }: Wanted,
+): Promise<void> {
+    for (let left = bytes; left > 0 && !response.destroyed;) {
+        if (amplifier.fresh === undefined) await amplifier.refresh()
+        const length = Math.min(left, pieceBytes)
+        const hasRoom = response.write(encoded(encoding, amplifier.take(length)))
+        counts.gave("fortuna", length)
+        left -= length
+        if (!hasRoom) await drained(response)
+    }
+    response.end()
+}
+
+/** Also resolves when the client has gone. */
+function drained(response: ServerResponse): Promise<void> {
+    return new Promise((resolve) => {
+        const done = (): void => {
+            response.off("drain", done)
+            response.off("close", done)
+            resolve()
+        }
+        response.on("drain", done)
+        response.on("close", done)
+    })
+}
+
+function refuse({ counts, onDefect }: Serving, response: ServerResponse, error: unknown): void {
+    const { status, headers, body } = answerOf(error, onDefect)
+    const text = JSON.stringify(body)
+    counts.answered("GET", randomPath, status)
+    response.writeHead(status, {
+        ...privately,
+        ...headers,
+        "content-type": "application/json; charset=utf-8",
+        "content-length": String(Buffer.byteLength(text)),
+    })
+    response.end(text)
+}

@@ -1,0 +1,145 @@
+/**
+ * Processes that serve HTTP for the one that has the sources (node:cluster: they share the ports, and get connections in
+ * turn). One that dies is replaced; what it was answering is lost, and nothing else.
+ */
+import cluster from "node:cluster"
+import type { Worker } from "node:cluster"
+import { fileURLToPath } from "node:url"
+import type { Logger } from "@tallylight/node/logger.js"
+import { UserError } from "@tallylight/node/user-error.js"
+import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import type { Counts } from "./counts.ts"
+import type { ForwardedRoute } from "./forward.ts"
+import { answerQuestion } from "./link.ts"
+import type { Primary, ToPrimary, ToWorker } from "./link.ts"
+import type { Plan } from "./plan.ts"
+
+export type Program = {
+    /** Of worker.ts, as the caller's own loader would find it. */
+    readonly url: URL
+    /** Node's options for the process; those of this one where absent. */
+    readonly execArgv?: readonly string[]
+}
+
+export type WorkersOptions = {
+    readonly plan: Plan
+    readonly program: Program
+    readonly primary: Primary
+    readonly routes: readonly ForwardedRoute[]
+    readonly counts: Counts
+    readonly clock: Clock
+    readonly log: Logger
+}
+
+/** Before one that died is replaced: what kills it at once shall not keep this process busy. */
+const pauseMs = 200
+
+type State = "starting" | "running" | "stopping"
+
+export class Workers {
+    readonly #options: WorkersOptions
+    readonly #alive = new Set<Worker>()
+    readonly #stopped = new AbortController()
+    #state: State = "starting"
+    #allGone: (() => void) | undefined
+    /** How many died and were replaced. */
+    deaths = 0
+
+    private constructor(options: WorkersOptions) {
+        this.#options = options
+    }
+
+    /** Resolves when all of them listen; rejects where one cannot, with a {@link UserError} if a person can help. */
+    static async start(options: WorkersOptions): Promise<{ workers: Workers; urls: readonly string[] }> {
+        const { url, execArgv } = options.program
+        cluster.setupPrimary({
+            ...{ exec: fileURLToPath(url), args: [], serialization: "advanced" },
+            ...(execArgv !== undefined && { execArgv: [...execArgv] }),
+        })
+        const workers = new Workers(options)
+        try {
+            // One after the other: a port of 0 becomes one that the next ones share.
+            let urls: readonly string[] = []
+            for (let at = 0; at < options.plan.settings.workers; at++) urls = await workers.#fork()
+            workers.#state = "running"
+            return { workers, urls }
+        } catch (error) {
+            await workers.close()
+            throw error
+        }
+    }
+
+    /** For requests in progress there is a while, then workers are killed. */
+    async close(): Promise<void> {
+        this.#state = "stopping"
+        this.#stopped.abort()
+        if (this.#alive.size === 0) return
+        const gone = new Promise<void>((resolve) => (this.#allGone = resolve))
+        for (const worker of this.#alive) send(worker, { kind: "stop" })
+        const grace = new AbortController()
+        const { clock, plan } = this.#options
+        const killed = clock.sleep(plan.settings.limits.stopMs + pauseMs, grace.signal).then(
+            () => this.#alive.forEach((worker) => worker.process.kill("SIGKILL")),
+            () => undefined,
+        )
+        await gone
+        grace.abort()
+        await killed
+    }
+
+    /** Process ids, for whoever watches or kills them. */
+    get pids(): readonly number[] {
+        return [...this.#alive].flatMap(({ process: { pid } }) => pid ?? [])
+    }
+
+    /** Resolves with its addresses once it listens. */
+    #fork(): Promise<readonly string[]> {
+        const { plan, primary, routes, counts } = this.#options
+        const worker = cluster.fork()
+        this.#alive.add(worker)
+        return new Promise((resolve, reject) => {
+            worker.on("message", (message: ToPrimary) => {
+                switch (message.kind) {
+                    case "hello":
+                        send(worker, { kind: "start", plan, routes })
+                        return
+                    case "listening":
+                        resolve(message.urls)
+                        return
+                    case "cannot":
+                        reject(new UserError(message.problem))
+                        return
+                    case "counted":
+                        counts.add(message.counted)
+                        return
+                    case "ask":
+                        void answerQuestion(primary, message).then((answer) => send(worker, answer))
+                }
+            })
+            worker.once("exit", (code, signal) => {
+                const problem = `a worker ended with ${signal === "" || (signal as string | null) === null ? `code ${code}` : signal}`
+                reject(new Error(problem))
+                this.#ended(worker, problem)
+            })
+        })
+    }
+
+    #ended(worker: Worker, problem: string): void {
+        this.#alive.delete(worker)
+        if (this.#state === "stopping" && this.#alive.size === 0) this.#allGone?.()
+        // While they start, whoever starts them is told.
+        if (this.#state !== "running") return
+        this.deaths += 1
+        this.#options.log.error({ problem }, "worker replaced")
+        this.#options.clock
+            .sleep(pauseMs, this.#stopped.signal)
+            .then(() => this.#fork())
+            // One that ends before it listens is replaced like any other.
+            .catch(() => undefined)
+    }
+}
+
+/** To one that is gone nothing is sent: what it asked for was for its own clients, who are gone too. */
+function send(worker: Worker, message: ToWorker): void {
+    if (worker.isConnected()) worker.send(message, () => undefined)
+}
