@@ -1,0 +1,268 @@
+import { createCipheriv, createHash } from "node:crypto"
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { SqliteConnection } from "@tallylight/node/sqlite-connection.js"
+import { UserError } from "@tallylight/node/user-error.js"
+import { toHex } from "@tallylight/crypto/bytes.js"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { QueueEmpty, type Consumption } from "./node-core.ts"
+import { RawFile } from "./raw-file.ts"
+import { RawQueue } from "./raw-queue.ts"
+
+const configured = { capacity: 100_000, chunk: 4096, consumption: "once" as Consumption }
+
+let folder: string
+let path: string
+let file: RawFile
+let queue: RawQueue
+beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tallylight-raw-"))
+    path = join(folder, "raw.db")
+    await reopen()
+})
+afterEach(async () => {
+    await file.close()
+    await rm(folder, { recursive: true })
+})
+
+async function reopen(settings = configured): Promise<void> {
+    file = await RawFile.open(path)
+    queue = await RawQueue.open(file, settings)
+}
+
+async function restart(settings = configured): Promise<void> {
+    await file.close()
+    await reopen(settings)
+}
+
+/** The same bytes for the same seed. */
+const stream = (length: number, seed = "stream"): Uint8Array =>
+    createCipheriv("aes-256-ctr", createHash("sha256").update(seed).digest(), Buffer.alloc(16)).update(
+        new Uint8Array(length),
+    )
+const put = (bytes: Uint8Array, source = "chip", simulated = false): Promise<number> =>
+    queue.put({ bytes, source, simulated })
+
+describe("bytes are handed out once", () => {
+    test("in the order in which they came, whatever the lengths", async () => {
+        const bytes = stream(20_000)
+        for (const [from, to] of [
+            [0, 32],
+            [32, 33],
+            [33, 10_000],
+            [10_000, 20_000],
+        ] as const) {
+            expect(await put(bytes.subarray(from, to))).toBe(to - from)
+        }
+        const taken: Uint8Array[] = []
+        for (const length of [1, 31, 1, 7, 4096, 4095, 1, 8000, 3768]) {
+            taken.push((await queue.take(length)).bytes)
+        }
+        expect(toHex(Buffer.concat(taken))).toBe(toHex(bytes))
+        expect(queue.bytes).toBe(0)
+        expect(queue.handedOut).toBe(20_000)
+    })
+
+    test("to concurrent readers, and concurrently with sources that add more", async () => {
+        const taken: Uint8Array[] = []
+        let empty = 0
+        async function read(reader: number): Promise<void> {
+            for (let i = 0; i < 20; i += 1) {
+                try {
+                    taken.push((await queue.take(8 * (1 + ((i * 37 + reader * 11) % 90)))).bytes)
+                } catch (error) {
+                    if (!(error instanceof QueueEmpty)) throw error
+                    empty += 1
+                }
+            }
+        }
+        async function write(writer: number): Promise<void> {
+            for (let i = 0; i < 15; i += 1) await put(stream(1024, `writer ${writer}, ${i}`))
+        }
+        await Promise.all([write(1), read(1), read(2), write(2), read(3), read(4), read(5)])
+        const eights = taken.flatMap((bytes) =>
+            Array.from({ length: bytes.length / 8 }, (_, i) => toHex(bytes.subarray(8 * i, 8 * i + 8))),
+        )
+        expect(new Set(eights).size).toBe(eights.length)
+        expect(empty).toBeLessThan(taken.length)
+        expect(queue.handedOut).toBe(8 * eights.length)
+        expect(queue.bytes).toBe(30 * 1024 - queue.handedOut)
+    })
+
+    test("also across restarts", async () => {
+        const bytes = stream(10_000)
+        await put(bytes)
+        expect(toHex((await queue.take(5000)).bytes)).toBe(toHex(bytes.subarray(0, 5000)))
+        await restart()
+        expect(queue.bytes).toBe(5000)
+        expect(queue.handedOut).toBe(5000)
+        expect(toHex((await queue.take(5000)).bytes)).toBe(toHex(bytes.subarray(5000)))
+        await expect(queue.take(1)).rejects.toThrow(QueueEmpty)
+    })
+
+    test("and are gone from the file when a reader has them", async () => {
+        const bytes = stream(3000)
+        await put(bytes)
+        await queue.take(2000)
+        await file.close()
+        // The log is gone with the last connection.
+        const content = await readFile(path)
+        expect(content.includes(bytes.subarray(0, 32))).toBe(false)
+        expect(content.includes(bytes.subarray(1960, 1992))).toBe(false)
+        expect(content.includes(bytes.subarray(2000, 2032))).toBe(true)
+        await reopen()
+    })
+
+    test("or not at all: whoever asks for more than there is takes nothing", async () => {
+        const bytes = stream(100)
+        await put(bytes)
+        const [tooMuch, enough, rest, none] = await Promise.allSettled([
+            queue.take(101),
+            queue.take(60),
+            queue.take(40),
+            queue.take(1),
+        ])
+        expect(tooMuch).toMatchObject({ status: "rejected", reason: { available: 100 } })
+        expect(enough).toMatchObject({ status: "fulfilled", value: { consumption: "once" } })
+        expect(rest.status === "fulfilled" && toHex(rest.value.bytes)).toBe(toHex(bytes.subarray(60)))
+        expect(none).toMatchObject({ status: "rejected", reason: { available: 0 } })
+    })
+
+    test("with the names of their sources, and whether any of them is simulated", async () => {
+        await put(stream(10), "quantis")
+        await put(stream(10), "chip", true)
+        await put(stream(10), "quantis")
+        expect(await queue.take(10)).toMatchObject({ sources: ["quantis"], simulated: false })
+        expect(await queue.take(11)).toMatchObject({ sources: ["chip", "quantis"], simulated: true })
+        expect(await queue.take(9)).toMatchObject({ sources: ["quantis"], simulated: false })
+    })
+
+    test("a mebibyte at a time too, from long and from short rows", async () => {
+        await queue.set({ capacity: 2 ** 21 })
+        const bytes = stream(2 ** 20)
+        const short = bytes.subarray(0, 4096)
+        for (let at = 0; at < short.length; at += 32) await put(short.subarray(at, at + 32))
+        await put(bytes.subarray(4096))
+        const taken = await queue.take(2 ** 20)
+        expect(Buffer.compare(taken.bytes, bytes)).toBe(0)
+    })
+})
+
+describe("the queue is bounded", () => {
+    test("what finds no room is left to the source", async () => {
+        await queue.set({ capacity: 1000 })
+        expect(await put(stream(900))).toBe(900)
+        const more = stream(200, "more")
+        expect(await Promise.all([put(more), put(more)])).toEqual([100, 0])
+        expect(queue.room).toBe(0)
+        expect(toHex((await queue.take(1000)).bytes.subarray(900))).toBe(toHex(more.subarray(0, 100)))
+    })
+
+    test("a smaller capacity drops the oldest bytes, exactly", async () => {
+        const bytes = stream(10_000)
+        await put(bytes)
+        await queue.set({ capacity: 1001 })
+        expect(queue.bytes).toBe(1001)
+        expect(toHex((await queue.take(1001)).bytes)).toBe(toHex(bytes.subarray(8999)))
+        expect(queue.handedOut).toBe(1001)
+    })
+})
+
+describe("settings", () => {
+    test("that were set go before what is configured, one by one, also after a restart", async () => {
+        expect(await queue.set({ chunk: 64 })).toEqual({ capacity: 100_000, chunk: 64 })
+        await restart({ ...configured, capacity: 5000, chunk: 128 })
+        expect(queue.settings).toEqual({ capacity: 5000, chunk: 64 })
+        await queue.set({ capacity: 7000 })
+        await queue.setConsumption("keep")
+        await restart()
+        expect(queue.settings).toEqual({ capacity: 7000, chunk: 64 })
+        expect(queue.consumption).toBe("keep")
+    })
+})
+
+describe("kept bytes", () => {
+    test("are handed out again from the start when the end is reached, and say so", async () => {
+        await queue.setConsumption("keep")
+        const bytes = stream(9000)
+        await put(bytes)
+        const first = await queue.take(8000)
+        expect(first.consumption).toBe("keep")
+        expect(toHex(first.bytes)).toBe(toHex(bytes.subarray(0, 8000)))
+        const second = await queue.take(8000)
+        expect(toHex(second.bytes)).toBe(
+            toHex(Buffer.concat([bytes.subarray(8000), bytes.subarray(0, 7000)])),
+        )
+        expect(queue.bytes).toBe(9000)
+        expect(queue.handedOut).toBe(16_000)
+    })
+
+    test("come never twice in one answer", async () => {
+        await queue.setConsumption("keep")
+        await put(stream(100))
+        await queue.take(70)
+        expect((await queue.take(100)).bytes).toHaveLength(100)
+        await expect(queue.take(101)).rejects.toThrow(QueueEmpty)
+    })
+
+    test("are dropped when bytes are to be handed out once from now on", async () => {
+        await queue.setConsumption("keep")
+        await put(stream(100))
+        await queue.take(10)
+        await queue.setConsumption("once")
+        expect(queue.bytes).toBe(0)
+        await expect(queue.take(1)).rejects.toThrow(QueueEmpty)
+    })
+
+    test("are dropped too where the configuration says so at the next start", async () => {
+        await restart({ ...configured, consumption: "keep" })
+        await put(stream(100))
+        await queue.take(10)
+        await restart({ ...configured, consumption: "keep" })
+        expect(queue.bytes).toBe(100)
+        await restart()
+        expect(queue.consumption).toBe("once")
+        expect(queue.bytes).toBe(0)
+    })
+
+    test("stay where nobody was given any", async () => {
+        await put(stream(100))
+        await queue.setConsumption("keep")
+        await expect(queue.take(101)).rejects.toThrow(QueueEmpty)
+        await queue.setConsumption("once")
+        expect(queue.bytes).toBe(100)
+        await queue.take(100)
+    })
+})
+
+describe("the file", () => {
+    test("is for its owner alone", async () => {
+        await put(stream(100))
+        expect((await stat(path)).mode & 0o777).toBe(0o600)
+        expect((await stat(`${path}-wal`)).mode & 0o777).toBe(0o600)
+    })
+
+    test("is not taken from another program, nor from a newer one of ours", async () => {
+        const other = join(folder, "other.db")
+        const connection = await SqliteConnection.open(other, "create")
+        await connection.exec("CREATE TABLE t (a); PRAGMA user_version = 9")
+        await expect(RawFile.open(other)).rejects.toThrow(UserError)
+        await connection.exec("PRAGMA application_id = 0x544c5257")
+        await connection.close()
+        await expect(RawFile.open(other)).rejects.toThrow("made by a newer Tallylight")
+        await writeFile(other, "no database at all, but some text that is long enough")
+        await expect(RawFile.open(other)).rejects.toThrow("is not a file of an entropy node's raw bytes")
+    })
+
+    test("is of no more use after a failure, and gives nobody the bytes in question", async () => {
+        await put(stream(100))
+        const broken = file.transaction((connection) => connection.run("no SQL", []))
+        const taken = queue.take(10)
+        await expect(broken).rejects.toThrow("syntax error")
+        await expect(taken).rejects.toThrow("was used after it had failed")
+        await expect(put(stream(1))).rejects.toThrow("was used after it had failed")
+        await restart()
+        expect(queue.bytes).toBe(100)
+    })
+})
