@@ -7,7 +7,8 @@ import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 import { audit } from "@tallylight/protocol/verify/audit.js"
 
-export const goldenNames = ["sample", "processes"] as const
+/** Those of protocol version 1, then those of version 2. */
+export const goldenNames = ["sample", "processes", "sample-2"] as const
 export type GoldenName = (typeof goldenNames)[number]
 
 export type Golden = {
@@ -59,6 +60,7 @@ function stateDigest({
     withheld,
     admitted,
     time,
+    nodes,
 }: ChainState): string {
     const facts = {
         time,
@@ -76,6 +78,11 @@ function stateDigest({
         queue: queue.map(({ index, due, retry, seed }) => ({ index, due, retry, seed: seed ?? null })),
         current: current === undefined ? null : { round: current.round, phase: current.phase },
         withheld: [...withheld.keys()].toSorted((one, other) => one - other),
+        ...(nodes.size > 0 && {
+            nodes: sorted(nodes, ({ sequence, lastRound, signed, nextCommitment, trail }) => {
+                return { sequence, lastRound, signed, nextCommitment, output: trail?.output ?? null }
+            }),
+        }),
     }
     const text = JSON.stringify(facts, (_, value: unknown) =>
         value instanceof Uint8Array ? toHex(value) : value,

@@ -48,11 +48,10 @@ async function processes(): Promise<Omit<Golden, "verdict">> {
     }
 }
 
-const makers: Readonly<Record<GoldenName, () => Promise<Omit<Golden, "verdict">> | Omit<Golden, "verdict">>> =
-    {
-        sample,
-        processes,
-    }
+/** Of the newest protocol version only: those of older ones are not made any more. */
+const makers = { "sample-2": sample } satisfies Partial<
+    Record<GoldenName, () => Promise<Omit<Golden, "verdict">> | Omit<Golden, "verdict">>
+>
 
 if (!process.argv.includes("--new-protocol-version")) {
     process.stderr.write(

@@ -15,7 +15,7 @@ function judge({ state, entry }: Sent): void {
 test("all claims of honest entries hold, of every kind that others send", () => {
     const sent = sentOf(sample)
     for (const each of sent) judge(each)
-    expect(new Set(sent.map(({ entry }) => entry.kind)).size).toBe(8)
+    expect(new Set(sent.map(({ entry }) => entry.kind)).size).toBe(11)
 })
 
 const unproven = unprovenOf(sample)

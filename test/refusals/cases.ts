@@ -314,6 +314,15 @@ export const cases: Readonly<Record<RefusalCode, Provoke>> = {
     "bad-point": mutant("bad-point"),
     "bad-knowledge": mutant("bad-knowledge"),
 
+    "bad-statement": mutant("bad-statement"),
+
+    "wrong-commitment": mutant("wrong-commitment"),
+    "no-beacon": mutant("no-beacon"),
+    "already-signed": mutant("already-signed"),
+    "bad-pulse": mutant("bad-pulse"),
+    "bad-links": mutant("bad-links"),
+    "bad-opening": mutant("bad-opening"),
+
     "too-early": mutant("too-early"),
     "wrong-tally": mutant("wrong-tally"),
     "wrong-range": mutant("wrong-range"),

@@ -66,6 +66,9 @@ export class RoundJudge {
             case "request":
             case "share":
             case "beacon":
+            case "commitment":
+            case "pulse":
+            case "node-registration":
                 break
         }
         return problems

@@ -1,6 +1,6 @@
 /** What a PDL answers to each message on one connection (PROTOCOL.md §8). */
 import { equalBytes } from "@tallylight/crypto/bytes.js"
-import { protocolVersion } from "@tallylight/protocol/chain/genesis.js"
+import { wireVersion } from "@tallylight/protocol/chain/genesis.js"
 import { signWelcome, verifyHello } from "@tallylight/protocol/chain/hello.js"
 import type { Role } from "@tallylight/protocol/chain/hello.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
@@ -54,6 +54,9 @@ export class Conversation {
             this.#answer(ticket, (time) => ({ ...body, kind: "contribution", time })),
         ReqAbstention: ({ ticket, ...body }: Message<"ReqAbstention">) =>
             this.#answer(ticket, (time) => ({ ...body, kind: "abstention", time })),
+        ReqCommitment: (body: Message<"ReqCommitment">) =>
+            this.#logged((time) => ({ ...body, kind: "commitment", time })),
+        ReqPulse: (body: Message<"ReqPulse">) => this.#logged((time) => ({ ...body, kind: "pulse", time })),
 
         ReqThreshold: () =>
             later(() => {
@@ -98,7 +101,7 @@ export class Conversation {
     }
 
     #hello(body: Message<"ReqHello">, peer: Peer): Message<"RespHello"> {
-        require(body.versions.includes(protocolVersion), "unsupported-version", { spoken: protocolVersion })
+        require(body.versions.includes(wireVersion), "unsupported-version", { spoken: wireVersion })
         const { chain, state, messageKey } = this.#chain
         const hello = { chain, role: body.role, clientNonce: body.nonce, messageKey: messageKey.publicKey }
         if (body.identity !== null)
@@ -106,7 +109,7 @@ export class Conversation {
         this.#serverNonce = this.#chain.random(32)
         this.greeted = true
         return {
-            version: protocolVersion,
+            version: wireVersion,
             nonce: this.#serverNonce,
             genesis: encodeEntry(state.genesis),
             checkpoint: this.#chain.head.checkpoint,
@@ -177,6 +180,10 @@ function registrationEntry(body: Message<"ReqRegister">, time: UnixMs): SentEntr
         case "requester": {
             const { role: _, ...fields } = body
             return { ...fields, kind: "requester-registration", time }
+        }
+        case "entropy-node": {
+            const { role: _, ...fields } = body
+            return { ...fields, kind: "node-registration", time }
         }
     }
 }

@@ -11,7 +11,7 @@ import { openSqliteStore } from "@tallylight/node/sqlite-store.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { UserError } from "@tallylight/node/user-error.js"
-import { chainId, protocolVersion } from "@tallylight/protocol/chain/genesis.js"
+import { chainId, ledgerVersion } from "@tallylight/protocol/chain/genesis.js"
 import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import { createChain } from "./chain.ts"
 import type { ChainKeys } from "./chain.ts"
@@ -58,7 +58,7 @@ function genesisOf(
     return {
         kind: "genesis",
         time: systemClock.now(),
-        version: protocolVersion,
+        version: ledgerVersion,
         name,
         salt,
         ledgerKey: ed25519PublicKey(keys.ledgerSeed),

@@ -20,7 +20,15 @@ export type IntakeLimits = {
     readonly queuedPerAddress: number
 }
 
-type Registration = Extract<Entry, { kind: "party-registration" | "requester-registration" | "revocation" }>
+/** Commitments and pulses are not among them: of those there is a number for each beacon, which the ledger keeps to. */
+const registrationKinds = [
+    "party-registration",
+    "requester-registration",
+    "node-registration",
+    "revocation",
+] as const
+
+type Registration = Extract<Entry, { kind: (typeof registrationKinds)[number] }>
 
 const everybody = "everybody"
 
@@ -94,16 +102,12 @@ export class Intake {
 }
 
 function isRegistration(entry: Entry): entry is Registration {
-    return (
-        entry.kind === "party-registration" ||
-        entry.kind === "requester-registration" ||
-        entry.kind === "revocation"
-    )
+    return (registrationKinds as readonly string[]).includes(entry.kind)
 }
 
 function isKnown(state: ChainState, { identity }: Registration): boolean {
     const name = nameOf(identity)
-    return state.parties.has(name) || state.requesters.has(name)
+    return state.parties.has(name) || state.requesters.has(name) || state.nodes.has(name)
 }
 
 function kibibytes(entry: Entry): number {

@@ -29,6 +29,9 @@ export function logEntry(log: Logger, index: number, entry: Entry): void {
         case "request":
         case "contribution":
         case "abstention":
+        case "commitment":
+        case "pulse":
+        case "node-registration":
             return log.debug({ index, ...round }, entry.kind)
     }
 }

@@ -5,7 +5,7 @@ import { connect as connectTcp, isIP } from "node:net"
 import { connect as connectTls } from "node:tls"
 
 import { toHex } from "@tallylight/crypto/bytes.js"
-import { protocolVersion } from "@tallylight/protocol/chain/genesis.js"
+import { wireVersion } from "@tallylight/protocol/chain/genesis.js"
 import { Replica } from "@tallylight/protocol/session/replica.js"
 import { openSession } from "@tallylight/protocol/session/session.js"
 
@@ -41,7 +41,7 @@ export function serverChecks(whom: Whom): Check[] {
     const greet = async (signal: AbortSignal): Promise<Finding> => {
         if (address === undefined) return unasked
         aheadMs = await clockAhead(address, signal)
-        return ok(`answers at ${address.socket}, in protocol version ${protocolVersion}`)
+        return ok(`answers at ${address.socket}, in protocol version ${wireVersion}`)
     }
     return [
         { name: "host", look: () => judgeHost(url) },

@@ -31,13 +31,16 @@ export function applyAdmission(state: ChainState, entry: EntryOf<"admission">): 
     require(entry.sequence > state.admissionSequence, "stale-sequence", { last: state.admissionSequence })
     const name = nameOf(entry.identity)
     const party = state.parties.get(name)
+    const node = state.nodes.get(name)
     // For later requests only, and not for ever: who is admitted again may register again.
-    const expired = party === undefined || entry.admitted ? undefined : { ...party, lastRound: state.rounds }
+    const lastRound = state.rounds
+    const ends = !entry.admitted
     return {
         ...state,
         admitted: entry.admitted ? state.admitted.add(name) : state.admitted.remove(name),
         admissionSequence: entry.sequence,
-        parties: expired === undefined ? state.parties : state.parties.set(name, expired),
+        parties: party && ends ? state.parties.set(name, { ...party, lastRound }) : state.parties,
+        nodes: node && ends ? state.nodes.set(name, { ...node, lastRound }) : state.nodes,
     }
 }
 

@@ -9,7 +9,12 @@ import { emptyRegistry, nameOf } from "../ledger/state.ts"
 import type { ChainState, Genesis, Name } from "../ledger/state.ts"
 import { require } from "../wire/refusal.ts"
 
-export const protocolVersion = 1
+/** Of the messages between a follower and the ledger server. */
+export const wireVersion = 1
+
+/** That new chains get. One of version 1 has no entropy nodes, and statements in it mean nothing. */
+export const ledgerVersion = 2
+const ledgerVersions: readonly number[] = [1, ledgerVersion]
 
 export function chainId(genesis: Genesis): Uint8Array {
     return sha256(encodeEntry(genesis))
@@ -34,18 +39,21 @@ export function stateBefore(genesis: Genesis): ChainState {
         admissionSequence: 0,
         parties: emptyRegistry(),
         requesters: emptyRegistry(),
+        nodes: emptyRegistry(),
         keys: emptyRegistry<Name>().concat(keys.map((key) => [key, "pdl"] as const)),
         queue: [],
         rounds: 0,
         current: undefined,
         withheld: new Map(),
+        beacons: 0,
+        signable: [],
     }
 }
 
 function checkParameters(genesis: Genesis): void {
     const { parameters, witnesses, quorum } = genesis
     const problem = (holds: boolean, name: string) => require(holds, "bad-genesis", { problem: name })
-    problem(genesis.version === protocolVersion, "version")
+    problem(ledgerVersions.includes(genesis.version), "version")
     problem(parameters.expectedContributors >= 1, "expectedContributors")
     problem(parameters.minimumContributors >= 1, "minimumContributors")
     problem(parameters.contributionWindowMs >= 1, "contributionWindowMs")
@@ -57,6 +65,11 @@ function checkParameters(genesis: Genesis): void {
     problem(new Set(witnesses.map(({ name }) => name)).size === witnesses.length, "witnesses")
     const noOperator = parameters.operatorKey.every((byte) => byte === 0)
     problem(noOperator === (parameters.admission === "open"), "operatorKey")
+}
+
+/** Whether the chain takes entropy nodes and their statements. */
+export function hasEntropyNodes({ version }: Pick<Genesis, "version">): boolean {
+    return version >= 2
 }
 
 /** Every key of the genesis is what it claims to be; see ledger/verify.ts. */

@@ -61,7 +61,7 @@ export function applyPartyRegistration(state: ChainState, entry: EntryOf<"party-
     require(former?.revoked !== true, "revoked")
     const last = former?.sequence ?? -1
     require(entry.sequence > last, "stale-sequence", { last })
-    require(!state.requesters.has(name), "key-taken", { key: name })
+    require(!state.requesters.has(name) && !state.nodes.has(name), "key-taken", { key: name })
     const party = {
         identity: entry.identity,
         vrfKey: entry.vrfKey,

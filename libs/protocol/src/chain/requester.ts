@@ -122,7 +122,7 @@ export function applyRequesterRegistration(
     const former = state.requesters.get(name)
     require(former?.revoked !== true, "revoked")
     require(sequence > (former?.sequence ?? -1), "stale-sequence", { last: former?.sequence ?? -1 })
-    require(!state.parties.has(name), "key-taken", { key: name })
+    require(!state.parties.has(name) && !state.nodes.has(name), "key-taken", { key: name })
     const requester = {
         identity,
         commitments,

@@ -25,7 +25,8 @@ export function applyRevocation(state: ChainState, entry: EntryOf<"revocation">)
     const { sequence } = entry
     const party = state.parties.get(name)
     const requester = state.requesters.get(name)
-    const registered = party ?? requester
+    const node = state.nodes.get(name)
+    const registered = party ?? requester ?? node
     if (registered === undefined || registered.revoked) throw new Refusal("not-registered")
     // The last one will do: whoever stole the key may have used up every number above it.
     require(sequence >= registered.sequence, "stale-sequence", { last: registered.sequence })
@@ -34,6 +35,7 @@ export function applyRevocation(state: ChainState, entry: EntryOf<"revocation">)
         ...state,
         parties: party ? state.parties.set(name, { ...party, ...ended }) : state.parties,
         requesters: requester ? state.requesters.set(name, { ...requester, ...ended }) : state.requesters,
+        nodes: node ? state.nodes.set(name, { ...node, ...ended }) : state.nodes,
     }
 }
 

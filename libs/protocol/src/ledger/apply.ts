@@ -6,11 +6,14 @@
 import { appendLeaf, leafHash } from "@tallylight/crypto/merkle.js"
 import { applyAdmission } from "../chain/admission.ts"
 import { stateBefore } from "../chain/genesis.ts"
+import { applyNodeRegistration } from "../chain/entropy-node.ts"
 import { applyPartyRegistration } from "../chain/party.ts"
 import { applyRequesterRegistration } from "../chain/requester.ts"
 import { applyRevocation } from "../chain/revocation.ts"
 import { applyAbstention } from "../round/abstention.ts"
 import { applyBeacon } from "../round/beacon.ts"
+import { applyPulse } from "../round/beacon-pulse.ts"
+import { applyCommitment } from "../round/commitment.ts"
 import { applyContribution } from "../round/contribution.ts"
 import { applyExtension, applyVoid } from "../round/ending.ts"
 import { applyRequest } from "../round/request.ts"
@@ -68,5 +71,11 @@ function transition(state: ChainState, entry: Entry): ChainState {
             return applyBeacon(state, entry)
         case "void":
             return applyVoid(state, entry)
+        case "commitment":
+            return applyCommitment(state, entry)
+        case "pulse":
+            return applyPulse(state, entry)
+        case "node-registration":
+            return applyNodeRegistration(state, entry)
     }
 }

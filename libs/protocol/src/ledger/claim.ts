@@ -5,6 +5,7 @@
 import { equalBytes } from "@tallylight/crypto/bytes.js"
 import { isVrfPublicKey, vrfVerify } from "@tallylight/crypto/ecvrf.js"
 import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
+import { verifyRsaSha512 } from "@tallylight/crypto/rsa.js"
 import { element, scalar } from "../chain/elements.ts"
 import { verifyPossession } from "../chain/requester.ts"
 import type { PossessionClaim } from "../chain/requester.ts"
@@ -41,9 +42,21 @@ export type Claim =
           /** That it does not hold. */
           readonly code: RefusalCode
       }
+    /** RSASSA-PKCS1-v1_5 with SHA-512 under that modulus of 4096 bits and the exponent 65537. */
+    | {
+          readonly claim: "rsa"
+          readonly modulus: Uint8Array
+          readonly message: Uint8Array
+          readonly signature: Uint8Array
+          /** That it does not hold. */
+          readonly code: RefusalCode
+      }
     | PossessionClaim
     | KnowledgeClaim
     | ShareClaim
+
+/** 65537. */
+const exponent = Uint8Array.of(1, 0, 1)
 
 /** Throws a Refusal where the claim does not hold. Up to some milliseconds of computation. */
 export function verifyClaim(claim: Claim): void {
@@ -63,6 +76,10 @@ export function verifyClaim(claim: Claim): void {
                 expected !== undefined &&
                 equalBytes(output, expected), claim.code)
             return
+        }
+        case "rsa": {
+            const { modulus, message, signature } = claim
+            return require(verifyRsaSha512({ modulus, exponent }, message, signature), claim.code)
         }
         case "possession":
             return verifyPossession(claim)

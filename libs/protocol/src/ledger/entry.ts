@@ -1,7 +1,7 @@
 /** The kinds of ledger entry and their exact bytes (PROTOCOL.md §6). */
 import { concatBytes } from "@tallylight/crypto/bytes.js"
 import type { UnixMs } from "../ports/clock.ts"
-import { maxMembers } from "../wire/messages.ts"
+import { maxCommitments, maxMembers, maxPulseBytes } from "../wire/messages.ts"
 import { Refusal } from "../wire/refusal.ts"
 import { blob, choice, decode, fixed, flag, list, struct, text, u16, u32, u64, u8 } from "./layout.ts"
 import type { Layout, Value } from "./layout.ts"
@@ -12,6 +12,9 @@ const scalar = fixed(32)
 const signature = fixed(64)
 const vrfOutput = fixed(64)
 const vrfProof = fixed(80)
+/** RSA-4096. */
+const modulus = fixed(512)
+const rsaSignature = fixed(512)
 
 /** C2SP signed-note: not empty, neither spaces nor plus signs; ASCII, so that no Unicode version decides. */
 const keyName = text(255, /^[!-*,-~]+$/)
@@ -42,7 +45,7 @@ export const voidReasons = [
     "wrong-share",
 ] as const
 
-/** One layout a kind; the position in this table, from 0, is the kind's byte. 14 and 15 are kept for pulses. */
+/** One layout a kind; the position in this table, from 0, is the kind's byte. */
 const layouts = {
     genesis: struct({
         version: u16,
@@ -108,6 +111,18 @@ const layouts = {
         output: fixed(64),
     }),
     void: struct({ round: u64, reason: choice(...voidReasons), missing: list(u16, 0, maxMembers) }),
+    commitment: struct({ identity: key, first: u64, values: list(fixed(64), 1, maxCommitments), signature }),
+    pulse: struct({ identity: key, round: u64, message: blob(maxPulseBytes), proof: rsaSignature }),
+    "node-registration": struct({
+        identity: key,
+        sequence: u64,
+        pulseChain: u64,
+        hardware: flag,
+        modulus,
+        certificateId: fixed(64),
+        proof: rsaSignature,
+        signature,
+    }),
 } as const
 
 type Layouts = typeof layouts

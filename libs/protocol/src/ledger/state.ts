@@ -9,6 +9,7 @@ import { toHex } from "@tallylight/crypto/bytes.js"
 import { Map as PersistentMap } from "immutable"
 import type { Set as PersistentSet } from "immutable"
 import type { UnixMs } from "../ports/clock.ts"
+import type { PulseTrail } from "../pulse/trail.ts"
 import type { EntryOf } from "./entry.ts"
 
 export type Genesis = EntryOf<"genesis">
@@ -46,6 +47,41 @@ export type Requester = {
     readonly revoked: boolean
     /** Of its requests, which count apart from its registrations. */
     readonly requestSequence: number
+}
+
+/** A hash that an entropy node committed to, and the entry in which it did. */
+export type Commitment = { readonly value: Uint8Array; readonly index: number }
+
+export type EntropyNode = {
+    readonly identity: Uint8Array
+    readonly sequence: number
+    readonly lastRound: number
+    readonly revoked: boolean
+    /** The NIST chain index of its pulses for this chain. */
+    readonly pulseChain: number
+    /** What it says of its key: kept in hardware. */
+    readonly hardware: boolean
+    /** Of its RSA-4096 key, with the exponent 65537. */
+    readonly modulus: Uint8Array
+    readonly certificateId: Uint8Array
+    /** By the ordinal of the beacon whose pulse opens them; only for those that can still come. */
+    readonly commitments: ReadonlyMap<number, Commitment>
+    /** The first ordinal that it has not committed to, or may no longer. */
+    readonly nextCommitment: number
+    /** The ordinal of the beacon that its last pulse is about, or of the last one before it registered. */
+    readonly signed: number
+    /** Where its next pulse goes on; undefined before the first. */
+    readonly trail: PulseTrail | undefined
+}
+
+/** A beacon that was in time, as far as pulses are about it. */
+export type SignableBeacon = {
+    /** Beacons in time are counted from 1; unlike rounds they have no gaps. */
+    readonly ordinal: number
+    readonly round: number
+    readonly output: Uint8Array
+    /** Of the ticket of its round: what was committed to before that was chosen blindly. */
+    readonly ticketIndex: number
 }
 
 export type PendingRequest = {
@@ -109,6 +145,7 @@ export type ChainState = {
     readonly admissionSequence: number
     readonly parties: Registry<Party>
     readonly requesters: Registry<Requester>
+    readonly nodes: Registry<EntropyNode>
     /** Every key and identity ever registered, with the identity it belongs to. */
     readonly keys: Registry<Name>
     /** In the order in which they get their tickets: by `due`, then by index. */
@@ -118,4 +155,8 @@ export type ChainState = {
     readonly current: OpenRound | SealedRound | undefined
     /** Rounds that ended withheld and may still be opened late, by round number. */
     readonly withheld: ReadonlyMap<number, SealedRound>
+    /** How many beacons came in time. */
+    readonly beacons: number
+    /** The latest of them, oldest first: those that a pulse may still be about. */
+    readonly signable: readonly SignableBeacon[]
 }

@@ -1,11 +1,14 @@
 /** The proofs and signatures of an entry, judged in the state in front of it (PROTOCOL.md §7). */
 import { admissionClaims } from "../chain/admission.ts"
+import { nodeRegistrationClaims } from "../chain/entropy-node.ts"
 import { verifyGenesis } from "../chain/genesis.ts"
 import { partyRegistrationClaims } from "../chain/party.ts"
 import { requesterRegistrationClaims } from "../chain/requester.ts"
 import { revocationClaims } from "../chain/revocation.ts"
 import { abstentionClaims } from "../round/abstention.ts"
 import { verifyBeacon } from "../round/beacon.ts"
+import { pulseClaims } from "../round/beacon-pulse.ts"
+import { commitmentClaims } from "../round/commitment.ts"
 import { contributionClaims } from "../round/contribution.ts"
 import { requestClaims } from "../round/request.ts"
 import { shareClaims } from "../round/share.ts"
@@ -48,6 +51,9 @@ export function verifyEntry(state: ChainState, entry: Entry): void {
         case "contribution":
         case "abstention":
         case "share":
+        case "commitment":
+        case "pulse":
+        case "node-registration":
             return claimsOf(state, entry).forEach(verifyClaim)
     }
 }
@@ -74,5 +80,11 @@ export function claimsOf(state: ChainState, entry: SentEntry): readonly Claim[] 
             return abstentionClaims(state, entry)
         case "share":
             return shareClaims(state, entry)
+        case "commitment":
+            return commitmentClaims(state, entry)
+        case "pulse":
+            return pulseClaims(state, entry)
+        case "node-registration":
+            return nodeRegistrationClaims(state, entry)
     }
 }

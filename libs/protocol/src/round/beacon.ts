@@ -79,7 +79,20 @@ export function applyBeacon(state: ChainState, entry: EntryOf<"beacon">): ChainS
         return { ...state, withheld }
     }
     const queue = settleSeeds(state.queue, sealed.index, entry.output)
-    return { ...state, current: undefined, queue }
+    return { ...state, current: undefined, queue, ...withBeacon(state, sealed, entry.output) }
+}
+
+/** How many beacons a pulse may still be about: whoever is away for longer has lost the others. */
+export const signableBeacons = 64
+
+function withBeacon(
+    state: ChainState,
+    { round, index: ticketIndex }: SealedRound,
+    output: Uint8Array,
+): Pick<ChainState, "beacons" | "signable"> {
+    const beacons = state.beacons + 1
+    const beacon = { ordinal: beacons, round, output, ticketIndex }
+    return { beacons, signable: [...state.signable, beacon].slice(-signableBeacons) }
 }
 
 export function verifyBeacon(state: ChainState, entry: EntryOf<"beacon">): void {

@@ -12,6 +12,7 @@ import { proveLog, verifyLog } from "@tallylight/crypto/schnorr.js"
 import { transcript } from "@tallylight/crypto/transcript.js"
 import type { Context } from "@tallylight/crypto/transcript.js"
 import { element, scalar } from "../chain/elements.ts"
+import { hasEntropyNodes } from "../chain/genesis.ts"
 import { sign, signatureClaim } from "../chain/signer.ts"
 import type { Signer, Statement } from "../chain/signer.ts"
 import type { Claim } from "../ledger/claim.ts"
@@ -26,6 +27,7 @@ import type { RoundContext } from "./context.ts"
 import { answeringParty, isElected, lotClaim } from "./eligibility.ts"
 import type { Lot } from "./eligibility.ts"
 import { openRound } from "./phase.ts"
+import { parseStatement, statementClaims } from "./statement.ts"
 
 type Contribution = Omit<EntryOf<"contribution">, "kind" | "time">
 
@@ -91,6 +93,7 @@ export function applyContribution(state: ChainState, entry: EntryOf<"contributio
     const current = openRound(state, entry.round)
     require(entry.time < current.closesAt, "round-closed", { closedAt: current.closesAt })
     answeringParty(current, entry.identity)
+    if (hasEntropyNodes(state.genesis)) parseStatement(entry.statement)
     require(isElected(entry.y, current.k, current.roster.size), "not-eligible")
     return {
         ...state,
@@ -112,6 +115,7 @@ export function contributionClaims(state: ChainState, entry: EntryOf<"contributi
         signatureClaim(identity, statement(context, entry), signature),
         { claim: "knowledge", C, D, A, s, context: knowledge(context, identity) },
         lotClaim(party, current.ticket, entry),
+        ...(hasEntropyNodes(state.genesis) ? statementClaims(context, identity, entry.statement) : []),
     ]
 }
 

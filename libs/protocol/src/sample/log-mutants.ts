@@ -103,7 +103,7 @@ export const logMutants: readonly Mutant[] = [
         rule: "genesis",
         breaks: "a genesis of another version",
         code: "bad-genesis",
-        mutate: change("genesis", 0, (genesis) => ({ ...genesis, version: 2 })),
+        mutate: change("genesis", 0, (genesis) => ({ ...genesis, version: 3 })),
     },
     {
         rule: "genesis",

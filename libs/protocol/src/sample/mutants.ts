@@ -3,6 +3,13 @@ import { chainMutants } from "./chain-mutants.ts"
 import { logMutants } from "./log-mutants.ts"
 import type { Mutant } from "./mutant.ts"
 import { openingMutants } from "./opening-mutants.ts"
+import { pulseMutants } from "./pulse-mutants.ts"
 import { roundMutants } from "./round-mutants.ts"
 
-export const mutants: readonly Mutant[] = [...logMutants, ...chainMutants, ...roundMutants, ...openingMutants]
+export const mutants: readonly Mutant[] = [
+    ...logMutants,
+    ...chainMutants,
+    ...roundMutants,
+    ...openingMutants,
+    ...pulseMutants,
+]

@@ -10,6 +10,7 @@ import { makeAbstention } from "../round/abstention.ts"
 import { drawPoint, makeContribution, signContribution } from "../round/contribution.ts"
 import { drawLot } from "../round/eligibility.ts"
 import { endVoid } from "../round/ending.ts"
+import { makeAbsence } from "../round/statement.ts"
 import { sealTally } from "../round/tally.ts"
 import { again, change, drop, find, flip, insert, serve } from "./mutant.ts"
 import type { Mutant } from "./mutant.ts"
@@ -24,13 +25,13 @@ const inRound =
 
 const fixedRandom = (length: number): Uint8Array => new Uint8Array(length).fill(5)
 
-function stateBefore(sample: SampleLedger, index: number): ChainState {
+export function stateBefore(sample: SampleLedger, index: number): ChainState {
     const state = sample.states[index - 1]
     if (state === undefined) throw new Error("there is no state in front of the genesis")
     return state
 }
 
-function openBefore(sample: SampleLedger, index: number): OpenRound {
+export function openBefore(sample: SampleLedger, index: number): OpenRound {
     const { current } = stateBefore(sample, index)
     if (current?.phase !== "open") throw new Error("no round of the sample is open there")
     return current
@@ -62,8 +63,8 @@ function contribution(sample: SampleLedger, index: number, party: SampleParty): 
     return { ...made, kind: "contribution", time: sample.entries[index]?.time ?? 0 }
 }
 
-/** A contribution of the first round, changed and signed again by its own party. */
-function resigned(
+/** A contribution, changed and signed again by its own party. */
+export function resigned(
     nth: number,
     edit: (entry: EntryOf<"contribution">, sample: SampleLedger) => Partial<EntryOf<"contribution">>,
 ): Mutant["mutate"] {
@@ -245,7 +246,7 @@ export const roundMutants: readonly Mutant[] = [
         rule: "signatures",
         breaks: "a contribution with another statement than the one signed",
         code: "bad-signature",
-        mutate: change("contribution", 0, (entry) => ({ ...entry, statement: Uint8Array.of(1) })),
+        mutate: change("contribution", 0, (entry) => ({ ...entry, statement: makeAbsence("none") })),
     },
     {
         rule: "signatures",

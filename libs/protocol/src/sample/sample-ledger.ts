@@ -6,6 +6,7 @@ import { vrfPublicKey } from "@tallylight/crypto/ecvrf.js"
 import { encodePoint } from "@tallylight/crypto/ristretto255.js"
 import { commitPolynomial } from "@tallylight/crypto/threshold.js"
 import { makeAdmission } from "../chain/admission.ts"
+import { ledgerVersion } from "../chain/genesis.ts"
 import { makePartyRegistration } from "../chain/party.ts"
 import { joinCommittee, makeRequesterRegistration, makeSoloRegistration } from "../chain/requester.ts"
 import { makeRevocation } from "../chain/revocation.ts"
@@ -24,12 +25,16 @@ import { extendWindow } from "../round/ending.ts"
 import { makeRequest } from "../round/request.ts"
 import { dueEntry } from "../round/schedule.ts"
 import { openTally } from "../round/share.ts"
+import { contextOf } from "../round/context.ts"
+import { makeAbsence, makeStatement } from "../round/statement.ts"
+import { SampleNode } from "./sample-node.ts"
 import { makeSampleKeys } from "./sample-keys.ts"
 import type { SampleKeys, SampleMember, SampleParty, SampleRequester } from "./sample-keys.ts"
 
 export class SampleLedger {
     readonly keys: SampleKeys
     readonly operator: Signer
+    readonly node: SampleNode
     readonly entries: Entry[] = []
     /** states[i] is the state after entry i. */
     readonly states: ChainState[] = []
@@ -40,6 +45,7 @@ export class SampleLedger {
     constructor(seed: string) {
         this.random = seededRandom(seed)
         this.keys = makeSampleKeys(this.random)
+        this.node = new SampleNode(seed)
         this.operator = seedSigner(this.random(32))
         this.log(this.#genesis())
     }
@@ -64,7 +70,7 @@ export class SampleLedger {
         return {
             kind: "genesis",
             time: this.now(),
-            version: 1,
+            version: ledgerVersion,
             name: "sample",
             salt: this.random(32),
             ledgerKey: seedSigner(ledgerSeed).publicKey,
@@ -123,6 +129,24 @@ export class SampleLedger {
         this.log({ ...registration, kind: "requester-registration", time: this.now() })
     }
 
+    registerNode(sequence = 0): void {
+        const registration = this.node.registration(this.state.chain, sequence)
+        this.log({ ...registration, kind: "node-registration", time: this.now() })
+    }
+
+    commit(first: number, count: number): void {
+        const commitment = this.node.commitment(this.state.chain, first, count)
+        this.log({ ...commitment, kind: "commitment", time: this.now() })
+    }
+
+    /** The entropy node's pulse about the latest beacon. */
+    pulse(): void {
+        const beacon = this.state.signable.at(-1)
+        if (beacon === undefined) throw new Error("the sample has no beacon yet")
+        const time = this.now()
+        this.log({ ...this.node.pulse(this.state, beacon, time), kind: "pulse", time })
+    }
+
     revoke(signer: Signer, sequence: number): void {
         this.log({
             ...makeRevocation(this.state.chain, signer, sequence),
@@ -163,7 +187,7 @@ export class SampleLedger {
     }
 
     /** The party's contribution, or its abstention where it was not elected. */
-    answer(party: SampleParty): Entry {
+    answer(party: SampleParty, says: "nothing" | "node" | "party" = "nothing"): Entry {
         const { chain } = this.state
         const current = this.open()
         const { signer, vrfSeed } = party
@@ -172,9 +196,19 @@ export class SampleLedger {
             return { ...makeAbstention(chain, current, signer, lot), kind: "abstention", time: this.now() }
         }
         const point = drawPoint(new Uint8Array(), this.random(64))
-        const own = { signer, lot, point, statement: new Uint8Array() }
+        const own = { signer, lot, point, statement: this.#statement(says, signer.publicKey) }
         const contribution = makeContribution(chain, current, own, this.random)
         return { ...contribution, kind: "contribution", time: this.now() }
+    }
+
+    #statement(says: "nothing" | "node" | "party", identity: Uint8Array): Uint8Array {
+        if (says === "nothing") return new Uint8Array()
+        if (says === "party") return makeAbsence("the entropy node does not answer")
+        const context = contextOf(this.state.chain, this.open())
+        const rest = { simulated: true, state: "healthy", lock: "locked", bytes: 4096, failures: 0 } as const
+        const sources = [{ name: "chip", kind: "atecc608a", ...rest } as const]
+        const account = { time: this.time, reseeds: 7, sources }
+        return makeStatement(context, identity, this.node.signer, account)
     }
 
     share(sealed: SealedRound, { index, signer, secret }: SampleMember): RecordedShare {

@@ -13,7 +13,7 @@ export const sampleRounds = {
 } as const
 
 /** The ledger of PROTOCOL.md §11: eight rounds, the last one unfinished. */
-export function sampleLedger(seed = "tallylight sample 4"): SampleLedger {
+export function sampleLedger(seed = "tallylight sample 5"): SampleLedger {
     const ledger = new SampleLedger(seed)
     const { parties, solo, committee } = ledger.keys
     const [alone] = solo.members
@@ -28,6 +28,9 @@ export function sampleLedger(seed = "tallylight sample 4"): SampleLedger {
     ledger.registerRequester(solo)
     ledger.registerRequester(committee)
     ledger.revoke(four.signer, 1)
+    ledger.admit(ledger.node.signer.publicKey, true)
+    ledger.registerNode()
+    ledger.commit(1, 3)
 
     // Round 1 has no seed: everybody is elected. Round 2 is requested before the ticket of round 1 is known.
     ledger.request(solo)
@@ -36,13 +39,17 @@ export function sampleLedger(seed = "tallylight sample 4"): SampleLedger {
     ledger.request(committee)
     ledger.due()
     ledger.openAlone(alone)
+    ledger.pulse()
 
     // Round 2 is a lottery; a party's renewal counts for later requests only.
     ledger.due()
     ledger.registerParty(one, 1)
-    for (const party of staying) ledger.log(ledger.answer(party))
+    ledger.log(ledger.answer(one, "node"))
+    ledger.log(ledger.answer(two, "party"))
+    ledger.log(ledger.answer(three, "node"))
     sealElected(ledger)
     ledger.openAlone(alone)
+    ledger.pulse()
 
     // Round 3 is opened by two of three; one of them lies first and is convicted.
     ledger.answerAll(staying)
@@ -52,6 +59,8 @@ export function sampleLedger(seed = "tallylight sample 4"): SampleLedger {
     ledger.logShare(opened, second)
     ledger.logShare(opened, third)
     ledger.due()
+    // The entropy node is away, and passes this beacon over.
+    ledger.registerNode(1)
 
     // Round 4 fails for want of contributors, so round 5 elects everybody.
     ledger.request(solo)
@@ -62,6 +71,8 @@ export function sampleLedger(seed = "tallylight sample 4"): SampleLedger {
     ledger.answerAll(staying)
     ledger.due()
     ledger.openAlone(alone)
+    // It had committed to no value for this one; the pulse commits to the next.
+    ledger.pulse()
 
     // Round 6 is withheld, and opened late.
     ledger.request(solo)

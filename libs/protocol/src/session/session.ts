@@ -3,7 +3,7 @@ import { equalBytes } from "@tallylight/crypto/bytes.js"
 import { sha256 } from "@tallylight/crypto/hash.js"
 import { signHello, verifyWelcome } from "../chain/hello.ts"
 import type { Role } from "../chain/hello.ts"
-import { protocolVersion } from "../chain/genesis.ts"
+import { wireVersion } from "../chain/genesis.ts"
 import type { Signer } from "../chain/signer.ts"
 import { decodeEntry } from "../ledger/entry.ts"
 import type { Genesis } from "../ledger/state.ts"
@@ -107,7 +107,7 @@ async function greet(
     peer: Peer,
     { chain, role, signer, clock, random }: SessionOptions,
 ): Promise<Pick<Session, "genesis" | "clockAheadMs"> & { readonly checkpoint: string }> {
-    const versions = [protocolVersion]
+    const versions = [wireVersion]
     const anonymous = { identity: null, answering: null, signature: null }
     const asked = clock.now()
     const nonce = random(32)

@@ -11,9 +11,13 @@ type Rule = {
     readonly codes: readonly RefusalCode[]
 }
 
-const registrations = ["party-registration", "requester-registration", "revocation", "admission"] as const
+const registrations = [
+    ...(["party-registration", "requester-registration", "node-registration"] as const),
+    ...(["revocation", "admission"] as const),
+] as const
 const answers = ["contribution", "abstention"] as const
-const signed = [...registrations, "request", ...answers, "share"] as const
+const pulses = ["commitment", "pulse"] as const
+const signed = [...registrations, "request", ...answers, "share", ...pulses] as const
 
 /** Rules about entries. For a refused entry the first rule that lists both its kind and the code is broken. */
 export const entryRules = {
@@ -80,6 +84,11 @@ export const entryRules = {
         kinds: ["contribution"],
         codes: ["bad-knowledge", "bad-point"],
     },
+    statements: {
+        says: "what contributors say of their entropy has its form, and is signed by whom it names",
+        kinds: ["contribution"],
+        codes: ["bad-statement", "bad-key"],
+    },
     tally: {
         says: "the tally is the sum of all contributions of its round and of nothing else",
         kinds: ["tally"],
@@ -105,6 +114,14 @@ export const entryRules = {
         kinds: ["void"],
         codes: ["wrong-reason", "no-round"],
     },
+    pulses: {
+        says: "entropy nodes signed beacons in order, once each, with values that they had committed to",
+        kinds: pulses,
+        codes: [
+            ...(["not-registered", "wrong-commitment", "no-beacon", "already-signed"] as const),
+            ...(["bad-pulse", "bad-links", "bad-opening"] as const),
+        ],
+    },
 } as const satisfies Readonly<Record<string, Rule>>
 
 /** Rules about the log as a whole, each checked once per checkpoint. */
@@ -117,7 +134,6 @@ export const logRules = {
 /** Rules whose entries this protocol version does not have yet. */
 export const laterRules = {
     witnesses: "the checkpoint carries the witness quorum",
-    pulses: "entropy nodes signed every beacon, with values committed to before",
 } as const
 
 export type EntryRule = keyof typeof entryRules

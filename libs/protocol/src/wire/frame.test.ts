@@ -79,7 +79,7 @@ const isFact = (path: Path): boolean => path[0] === "facts" && path.length > 1
 
 const mayBeNil = new Set(["ReqSubscribe.index", "ReqSubscribe.round"])
 
-const ofVariableLength = new Set(["statement", "genesis", "entry", "entries"])
+const ofVariableLength = new Set(["statement", "message", "genesis", "entry", "entries"])
 
 describe.each(frames.map((frame, i) => [`${frame.type} (${i})`, frame] as const))("%s", (_, frame) => {
     const { type, body } = frame
@@ -265,7 +265,7 @@ describe("limits of single fields", () => {
         ],
         ["ReqHello", { versions: [] }, "ReqHello.versions: expected at least 1 elements"],
         ["ReqHello", { versions: items(17, 1) }, "ReqHello.versions: expected at most 16 elements"],
-        ["ReqHello", { role: "pdl" }, "ReqHello.role: expected one of observer, party, requester"],
+        ["ReqHello", { role: "pdl" }, "ReqHello.role: expected one of observer, party, requester, entropy-node"],
         [
             "ReqHello",
             { answering: null },

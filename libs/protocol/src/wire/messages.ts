@@ -51,12 +51,19 @@ const scalar = bytes(32)
 const signature = bytes(64)
 const vrfOutput = bytes(64)
 const vrfProof = bytes(80)
+const rsaSignature = bytes(512)
 const statement = blob(0, 4096)
 const entry = blob(1, 65_535)
 const checkpoint = z.string().max(16_384)
 
 /** The largest committee and the largest threshold. */
 export const maxMembers = 256
+
+/** Beacons for which one entry commits an entropy node. */
+export const maxCommitments = 64
+
+/** A pulse's signed message. */
+export const maxPulseBytes = 2048
 
 const receipt = z.strictObject({ index: uint, leaf: bytes(32), time: uint, signature })
 
@@ -80,13 +87,24 @@ const register = z.discriminatedUnion("role", [
         members: list(member, 1, maxMembers),
         signature,
     }),
+    z.strictObject({
+        role: z.literal("entropy-node"),
+        identity: key,
+        sequence: uint,
+        pulseChain: uint,
+        hardware: z.boolean(),
+        modulus: bytes(512),
+        certificateId: bytes(64),
+        proof: rsaSignature,
+        signature,
+    }),
 ])
 
 export const messages = {
     ReqHello: z
         .strictObject({
             versions: list(uint32, 1, 16),
-            role: z.enum(["observer", "party", "requester"]),
+            role: z.enum(["observer", "party", "requester", "entropy-node"]),
             nonce: bytes(32),
             /** All three null from somebody who stays anonymous; else the answer to the last RespHello's nonce. */
             identity: key.nullable(),
@@ -166,6 +184,21 @@ export const messages = {
         signature,
     }),
     RespAbstention: z.strictObject({ receipt }),
+
+    ReqCommitment: z.strictObject({
+        identity: key,
+        first: uint,
+        values: list(bytes(64), 1, maxCommitments),
+        signature,
+    }),
+    RespCommitment: z.strictObject({ receipt }),
+    ReqPulse: z.strictObject({
+        identity: key,
+        round: uint,
+        message: blob(1, maxPulseBytes),
+        proof: rsaSignature,
+    }),
+    RespPulse: z.strictObject({ receipt }),
 
     ReqDecryption: z.strictObject({
         round: uint,

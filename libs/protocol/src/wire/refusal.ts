@@ -74,6 +74,22 @@ export const refusals = {
     "bad-point": ["fix", "A point or scalar is not canonical, or is the identity."],
     "bad-knowledge": ["stop", "The proof that the contributor knows its own point does not verify."],
 
+    "bad-statement": [
+        "fix",
+        "The statement about the entropy does not have the form that PROTOCOL.md gives it.",
+    ],
+
+    // Entropy nodes
+    "wrong-commitment": [
+        "fix",
+        "Commitments are for beacons to come, for each of them once, and not farther ahead than is kept.",
+    ],
+    "no-beacon": ["stop", "None of the latest beacons that were in time is of that round."],
+    "already-signed": ["stop", "The node has signed that beacon or a later one, or registered after it."],
+    "bad-pulse": ["stop", "The pulse is not the one that its node owes for that beacon."],
+    "bad-links": ["stop", "The pulse does not follow from the node's pulse before it."],
+    "bad-opening": ["stop", "The pulse's values are not those that the node committed to."],
+
     // Tally, decryption, beacon, void
     "too-early": ["wait", "The window is still open and somebody may yet answer."],
     "wrong-tally": ["stop", "The tally is not the sum of the contributions of its round."],

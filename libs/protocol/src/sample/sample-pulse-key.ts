@@ -1,0 +1,39 @@
+/**
+ * An RSA-4096 key that everybody knows, with which the sample ledger's entropy node signs: making one takes seconds,
+ * and nothing below libs/node could.
+ */
+import { fromHex } from "@tallylight/crypto/bytes.js"
+import type { SamplePrivateKey } from "@tallylight/crypto/rsa-sign.js"
+
+export const samplePulseKey: SamplePrivateKey = {
+    modulus: fromHex(
+        [
+            "a86c69cb2aecf1f72107f8e425ad98bbe1531b0158c181915211a2e32acd1b4ab0c03b0b49344fdf822306ea24d3a91d",
+            "1decf70dbdda77a0b22cf77bdc1174661c87d5d1fbd459d4b9b1b9ab4900e8e2db95ec126e25cae794754fbed9091824",
+            "e4d30e254f07516156f210dd295b8711bf76426cb5882d28ade9fa51dd2e4282894e6480de2dddef41e30822e134666d",
+            "258a67c69ec25ffd41fd670b865b8d7564524432407ea2d12ad7f7d1caea520e5ffe43ad843ff9b0662967e48e93d589",
+            "150724048c50d1bde810eb193d09a28dba6bb9dc9169ddab0c2ec8315e50b404061d3b538c63df16e5533961ad1612c2",
+            "beba4e161474a9c9acc06a52ce540c5447760c27d283f7eb59b92b42c59b2037b55ecd09b3f09486b21a6460e73e8207",
+            "a90dc541d8aad85dbdc6843e4c02c4fa04d58cfcd481f3640d6b8bd64304302c87569785681b1f96e28606b35149a5d6",
+            "73c1f8cb53d2d6bff7010d75627ac45c56a22abd2705b5d242dc713024bb66d0ab1fc64dc6105e19d6b081e4997beb1f",
+            "64b16443a683abfc27da9452f3d5da693f37a0c5b74205eb425126bfbc6d14a9ee65f3c382b9517777f6b7e0849adbf7",
+            "7d916c4f8e69a7d84b6e3bf8096fff1a4f8706e91228e42d4346cbba2bff7c2a3209cacc72f09a3bd0ff68b14e72da2b",
+            "51aba439d883cc8c838ac674116460379967aa407fbe9053d5b7df67e4943dcd",
+        ].join(""),
+    ),
+    privateExponent: fromHex(
+        [
+            "0e5d30a8a32b3ccd01842c8b48ab5adb55dc409c0775cec1c0be15a64a2adea90014ba49bc1f3a0600935183a6a066a1",
+            "3fc175fb360b41289e098d11d8884f3a663484dd391d0de1969f670bb4ae3483cf367a166da3cb7f9f5461f8ba348c5a",
+            "992966e0c7b202beca80da9a0217a1980c91896e1162b67741b332d0c88c541fcdeb61a6f14bf8219a52428a0c559666",
+            "b8a23fe230a80ddd0b9911061544b9a11ec2900e63c713c66db652ec66e1ea72fa12355e171408622da9afb2a3cba295",
+            "390b3831d5c5b972f8d7cddfd92a23dd9d333d7c12401fd24c0d06b084855d7fa505d9341c4512ec60f7e2c2472b7018",
+            "d680b7d2d4ebc8e49501d40f9133ef2e72d26032e28513686491806ef4b472f290f0af518674b4db179f02d4ea4e1afc",
+            "a94693e996ee3a6c298cdd8fb177fcd7d95058100084a386c164b58421fde4926537b99b34ad621eba888c05d3d1ad6e",
+            "74e9c8c97360930d74588acd4f4fcd28bffe817d8e41bdc43af3983f6e0617cbd361bda44482cb9ece73056343e54f0c",
+            "90598f6b0761f8efdb0a51bb5b9eb4e01511fd318240224d3216dead10c3a671e331d9d3e3c3e5ef503dcb38bbaabb71",
+            "3b52154f5dfacd338fa957d9b23698154170422873672f6b5028f40db792b8beb6eddbd2a75126c896936becc842e90e",
+            "7b4004b7bbba01a7d6cc1cb2106019174138d73df56c6cdab09309f1e49cbf",
+        ].join(""),
+    ),
+}
