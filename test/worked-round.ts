@@ -23,7 +23,7 @@ import { seededRandom } from "@tallylight/protocol/ports/seeded-random.js"
 import { makeSampleKeys } from "@tallylight/protocol/sample/sample-keys.js"
 import { sampleLedger } from "@tallylight/protocol/sample/scenario.js"
 
-const seed = "tallylight sample 4"
+const seed = "tallylight sample 5"
 
 type Part = readonly [name: string, bytes: Uint8Array]
 

@@ -215,6 +215,22 @@ export async function diskBytes(folder: string): Promise<number> {
     return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
 }
 
+/** Since its start: what it computed, and how long its threads were ready and had no core. */
+export type Work = { readonly cpuMs: number; readonly waitedMs: number }
+
+/** Of a process with all its threads that still live, as Linux tells it; zeros elsewhere, or where it is gone. */
+export async function workOf(pid: number | undefined): Promise<Work> {
+    const threads = await readdir(`/proc/${pid ?? 0}/task`).catch(() => [])
+    let [cpuMs, waitedMs] = [0, 0]
+    for (const thread of threads) {
+        const schedule = await readFile(`/proc/${pid ?? 0}/task/${thread}/schedstat`, "utf8").catch(() => "")
+        const [ran = 0, waited = 0] = schedule.split(" ").map(Number)
+        cpuMs += ran / 1e6
+        waitedMs += waited / 1e6
+    }
+    return { cpuMs, waitedMs }
+}
+
 /** Resident memory of a process, as Linux tells it; undefined elsewhere, or where the process is gone. */
 export async function residentBytes(pid: number | undefined): Promise<number | undefined> {
     const status = await readFile(`/proc/${pid ?? 0}/status`, "utf8").catch(() => "")

@@ -6,7 +6,8 @@ import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import { machineText, thisMachine } from "../../bench/report.ts"
 import { fitLine, mean, quantile } from "./fit.ts"
 import type { Line } from "./fit.ts"
-import { diskBytes, RealNetwork, residentBytes } from "./real-network.ts"
+import { diskBytes, RealNetwork, residentBytes, workOf } from "./real-network.ts"
+import type { Work } from "./real-network.ts"
 
 const sampleMs = 30_000
 const partyCount = 5
@@ -15,6 +16,10 @@ const megabyte = 1024 * 1024
 /** Beyond these a soak fails: what grows by design (tree, rounds, registrations) stays far below. */
 const mostMegabytesPer10000 = 16
 const mostDrift = 1.5
+/** Of what a round costs. Latency says less where a machine has other work, computation hardly anything else. */
+const mostWorkDrift = 1.2
+/** Beyond that part of the time without a core, latency is the machine's and not the network's. */
+const mostWaiting = 0.5
 /** Of fewer samples the slope is the noise of the garbage collector. */
 const fewestSamples = 12
 
@@ -29,6 +34,10 @@ type Sample = {
     readonly resident: Readonly<Record<string, number>>
     readonly ledgerBytes: number
     readonly diskBytes: number
+    /** Milliseconds that all processes together computed for each of those rounds. */
+    readonly workMs: number
+    /** The part of the time in which they could have computed and had no core. */
+    readonly waited: number
     /** Processes that ran or waited for a processor in the last minute: what else slowed the rounds down. */
     readonly load: number
 }
@@ -39,6 +48,9 @@ type Verdict = {
     readonly memory: Readonly<Record<string, Line>>
     /** Median latency of the last third over that of the first. */
     readonly drift: number
+    /** The same of what a round costs. */
+    readonly workDrift: number
+    readonly waited: number
     readonly verified: string
 }
 
@@ -69,16 +81,25 @@ class Rounds {
     }
 }
 
+async function workOfAll({ apps }: RealNetwork): Promise<Work> {
+    const works = await Promise.all(apps.map(({ pid }) => workOf(pid)))
+    const sum = (what: keyof Work): number => works.reduce((total, work) => total + work[what], 0)
+    return { cpuMs: sum("cpuMs"), waitedMs: sum("waitedMs") }
+}
+
 async function measure(
     network: RealNetwork,
     rounds: Rounds,
     since: number,
     passedMs: number,
-): Promise<Sample> {
+    before: Work,
+): Promise<{ readonly sample: Sample; readonly work: Work }> {
     const latencies = await rounds.ended(network)
+    const work = await workOfAll(network)
+    const [cpuMs, waitedMs] = [work.cpuMs - before.cpuMs, work.waitedMs - before.waitedMs]
     const resident: Record<string, number> = {}
     for (const { name, pid } of network.apps) resident[name] = (await residentBytes(pid)) ?? NaN
-    return {
+    const sample = {
         minute: (performance.now() - since) / 60_000,
         entries: rounds.next,
         roundsPerMinute: (latencies.length * 60_000) / passedMs,
@@ -87,15 +108,22 @@ async function measure(
         resident,
         ledgerBytes: rounds.bytes,
         diskBytes: await diskBytes(network.folder),
+        workMs: cpuMs / latencies.length,
+        waited: waitedMs / (cpuMs + waitedMs),
         load: loadavg()[0] ?? NaN,
     }
+    return { sample, work }
 }
 
 function judge(samples: readonly Sample[], failures: readonly string[], verified: string): Verdict {
     const settled = samples.slice(Math.floor(samples.length / 3))
     const third = Math.floor(samples.length / 3)
-    const typical = (some: readonly Sample[]): number => mean(some.map(({ p50 }) => p50))
-    const drift = typical(samples.slice(-third)) / typical(samples.slice(0, third))
+    const drifted = (what: "p50" | "workMs"): number => {
+        const typical = (some: readonly Sample[]): number => mean(some.map((sample) => sample[what]))
+        return typical(samples.slice(-third)) / typical(samples.slice(0, third))
+    }
+    const [drift, workDrift] = [drifted("p50"), drifted("workMs")]
+    const waited = mean(samples.map((sample) => sample.waited))
     const names = Object.keys(samples[0]?.resident ?? {})
     const memory = Object.fromEntries(
         names.map((name) => {
@@ -110,13 +138,16 @@ function judge(samples: readonly Sample[], failures: readonly string[], verified
         for (const [name, { slope, standardError }] of Object.entries(memory))
             if (slope - 2 * standardError > mostMegabytesPer10000)
                 problems.push(`${name} grows by ${slope.toFixed(1)} MB per 10,000 entries`)
-        if (drift > mostDrift) problems.push(`rounds take ${drift.toFixed(2)} times as long as at the start`)
+        if (drift > mostDrift && waited <= mostWaiting)
+            problems.push(`rounds take ${drift.toFixed(2)} times as long as at the start`)
+        if (workDrift > mostWorkDrift)
+            problems.push(`rounds cost ${workDrift.toFixed(2)} times as much as at the start`)
     }
-    return { problems, memory, drift, verified }
+    return { problems, memory, drift, workDrift, waited, verified }
 }
 
 const columns =
-    "minute  entries  rounds/min  p50 ms  p99 ms  pdl MB  party MB  requester MB  ledger MB  disk MB  load\n"
+    "minute  entries  rounds/min  p50 ms  p99 ms  pdl MB  party MB  requester MB  ledger MB  disk MB  ms of work/round  waited %  load\n"
 
 function row({
     minute,
@@ -127,6 +158,8 @@ function row({
     resident,
     ledgerBytes,
     diskBytes,
+    workMs,
+    waited,
     load,
 }: Sample): string {
     const inMegabytes = (bytes: number | undefined): string => ((bytes ?? NaN) / megabyte).toFixed(1)
@@ -136,9 +169,10 @@ function row({
     const cells = [
         ...[minute.toFixed(1), String(entries), roundsPerMinute.toFixed(0), p50.toFixed(0), p99.toFixed(0)],
         ...[inMegabytes(resident.pdl), inMegabytes(largestParty), inMegabytes(resident.requester)],
-        ...[inMegabytes(ledgerBytes), inMegabytes(diskBytes), load.toFixed(1)],
+        ...[inMegabytes(ledgerBytes), inMegabytes(diskBytes), workMs.toFixed(0)],
+        ...[(100 * waited).toFixed(0), load.toFixed(1)],
     ]
-    const widths = [6, 7, 10, 6, 6, 6, 8, 12, 9, 7, 4]
+    const widths = [6, 7, 10, 6, 6, 6, 8, 12, 9, 7, 16, 8, 4]
     return `${cells.map((cell, at) => cell.padStart(widths[at] ?? 0)).join("  ")}\n`
 }
 
@@ -156,7 +190,7 @@ async function verify(network: RealNetwork): Promise<{ holds: boolean; verified:
     return { holds: true, verified: `holds, ${verified} entries, ${beacons} beacons, ${voids} voids` }
 }
 
-function verdictText({ problems, memory, drift, verified }: Verdict): string {
+function verdictText({ problems, memory, drift, workDrift, waited, verified }: Verdict): string {
     const slopes = Object.entries(memory).map(([name, { slope, standardError }]) => {
         const fitted = `${slope.toFixed(2).padStart(7)} ± ${standardError.toFixed(2)} MB per 10,000 entries`
         return `  ${name.padEnd(10)} ${Number.isNaN(slope) ? "too few samples" : fitted}\n`
@@ -164,7 +198,8 @@ function verdictText({ problems, memory, drift, verified }: Verdict): string {
     return [
         "\nmemory, fitted over the last two thirds:\n",
         ...slopes,
-        `latency, last third over first third: ${drift.toFixed(2)}\n`,
+        `work for a round, last third over first third: ${workDrift.toFixed(2)}\n`,
+        `latency, last third over first third: ${drift.toFixed(2)}; ready and without a core ${(100 * waited).toFixed(0)} % of the time\n`,
         `observer verify: ${verified}\n`,
         problems.length === 0 ? "holds\n" : `FAILS\n${problems.map((problem) => `  ${problem}\n`).join("")}`,
     ].join("")
@@ -178,11 +213,14 @@ async function soak(network: RealNetwork, minutes: number, stop: AbortSignal, sh
     await rounds.ended(network)
     show(columns)
     let last = since
+    let work = await workOfAll(network)
     while (last - since < minutes * 60_000 && !stop.aborted && network.deaths.length === 0) {
         const left = minutes * 60_000 - (last - since)
         await sleep(Math.min(sampleMs, left), undefined, { signal: stop }).catch(() => undefined)
         const now = performance.now()
-        const sample = await measure(network, rounds, since, now - last)
+        const measured = await measure(network, rounds, since, now - last, work)
+        const { sample } = measured
+        work = measured.work
         last = now
         samples.push(sample)
         show(row(sample))
