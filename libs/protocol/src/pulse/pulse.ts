@@ -10,7 +10,7 @@
  * outputValue = SHA-512(these bytes || signature). What the list's values are of, and where those pulses are to be
  * found, is not signed.
  */
-import { concatBytes, equalBytes, toUtf8, uint32, utf8 } from "@tallylight/crypto/bytes.js"
+import { concatBytes, equalBytes, toUtf8, utf8 } from "@tallylight/crypto/bytes.js"
 import { sha512 } from "@tallylight/crypto/hash.js"
 import { decode, fixed, struct, u32, u64 } from "../ledger/layout.ts"
 import type { Layout } from "../ledger/layout.ts"
@@ -87,37 +87,40 @@ export const maxMessageBytes = 2048
 /** The schema's 8192 hexadecimal digits. */
 export const maxSignatureBytes = 4096
 
-// A byte that does not belong is read as something that would be written otherwise: `decodePulseMessage` compares.
-const text: Layout<string> = {
-    write: (value) => concatBytes(uint32(value.length), utf8(value)),
-    read: (from) => toUtf8(fixed(u32.read(from)).read(from)) ?? "",
+/** The fields behind lengths of that width, in which the external status code is written too. */
+function messageLayout(width: Layout<number>) {
+    // A byte that does not belong is read as something that would be written otherwise: the decoder compares.
+    const text: Layout<string> = {
+        write: (given) => concatBytes(width.write(given.length), utf8(given)),
+        read: (from) => toUtf8(fixed(width.read(from)).read(from)) ?? "",
+    }
+    const value: Layout<Uint8Array> = {
+        write: (bytes) => concatBytes(width.write(valueBytes), fixed(valueBytes).write(bytes)),
+        read: (from) => fixed(width.read(from)).read(from),
+    }
+    const time: Layout<UnixMs | undefined> = {
+        write: (ms) => text.write(formatUtc(ms ?? NaN)),
+        read: (from) => parseUtc(text.read(from)),
+    }
+    return struct({
+        uri: text,
+        version: text,
+        cipherSuite: u32,
+        period: u32,
+        certificateId: value,
+        chainIndex: u64,
+        pulseIndex: u64,
+        timeStamp: time,
+        localRandomValue: value,
+        external: struct({ sourceId: value, statusCode: width, value }),
+        links: struct({ previous: value, hour: value, day: value, month: value, year: value }),
+        precommitmentValue: value,
+        statusCode: u32,
+    })
 }
 
-const value: Layout<Uint8Array> = {
-    write: (bytes) => concatBytes(uint32(valueBytes), fixed(valueBytes).write(bytes)),
-    read: (from) => fixed(u32.read(from)).read(from),
-}
-
-const time: Layout<UnixMs | undefined> = {
-    write: (ms) => text.write(formatUtc(ms ?? NaN)),
-    read: (from) => parseUtc(text.read(from)),
-}
-
-const layout = struct({
-    uri: text,
-    version: text,
-    cipherSuite: u32,
-    period: u32,
-    certificateId: value,
-    chainIndex: u64,
-    pulseIndex: u64,
-    timeStamp: time,
-    localRandomValue: value,
-    external: struct({ sourceId: value, statusCode: u32, value }),
-    links: struct({ previous: value, hour: value, day: value, month: value, year: value }),
-    precommitmentValue: value,
-    statusCode: u32,
-})
+const layout = messageLayout(u32)
+const draftLayout = messageLayout(u64)
 
 export function isPulseUri(uri: string): boolean {
     return /^[\x21-\x7e]{1,1024}$/.test(uri)
@@ -134,6 +137,11 @@ export function encodePulseMessage(message: PulseMessage): Uint8Array {
             "a pulse's uri and version are printable ASCII, of 1024 and 32 characters at most",
         )
     return layout.write(message)
+}
+
+/** The bytes that the draft of NIST IR 8213 has signed, with lengths of eight bytes. No real pulse is known to. */
+export function encodeDraftMessage(message: PulseMessage): Uint8Array {
+    return draftLayout.write(message)
 }
 
 /** The message of which `bytes` are the encoding, whole; undefined where there is none. */

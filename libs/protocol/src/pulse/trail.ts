@@ -29,6 +29,8 @@ export type TrailProblem =
     | "chain-index"
     | "pulse-index"
     | "time-order"
+    /** It comes within a period of the one before, or later than that without saying that there is a gap. */
+    | "period"
     | "after-last"
     | LinkName
     /** It opens nothing, and does not say that it does not. */
@@ -46,26 +48,26 @@ export function extendTrail(
         before !== undefined && sameUnit(unit, before.timeStamp, message.timeStamp)
             ? before.firsts[unit]
             : output
-    return trailAt(message, output, {
-        hour: first("hour"),
-        day: first("day"),
-        month: first("month"),
-        year: first("year"),
-    })
+    return trailAt(message, output, firstsBy(first))
 }
 
-/** The trail after a pulse of whose chain the earlier ones were not seen, with what is known of them. */
-export function joinTrail(
-    message: PulseMessage,
-    output: Uint8Array,
-    firsts: Partial<PulseTrail["firsts"]> = {},
-): PulseTrail {
-    const unknown = { hour: undefined, day: undefined, month: undefined, year: undefined }
-    return trailAt(message, output, message.pulseIndex === 1 ? allFirst(output) : { ...unknown, ...firsts })
+/**
+ * The trail after a pulse of whose chain the earlier ones were not seen. What it says of the pulse before it, whose
+ * time a period without a gap tells, is taken for true.
+ */
+export function joinTrail(message: PulseMessage, output: Uint8Array): PulseTrail {
+    const { pulseIndex, period, timeStamp, links } = message
+    const timeBefore = period > 0 && !hasStatus(message, "gap") ? timeStamp - period : undefined
+    const first = (unit: UtcUnit): Uint8Array | undefined => {
+        if (pulseIndex === 1) return output
+        if (timeBefore === undefined || timeBefore < 0) return undefined
+        return sameUnit(unit, timeBefore, timeStamp) ? links[unit] : output
+    }
+    return trailAt(message, output, firstsBy(first))
 }
 
-function allFirst(output: Uint8Array): PulseTrail["firsts"] {
-    return { hour: output, day: output, month: output, year: output }
+function firstsBy(first: (unit: UtcUnit) => Uint8Array | undefined): PulseTrail["firsts"] {
+    return { hour: first("hour"), day: first("day"), month: first("month"), year: first("year") }
 }
 
 function trailAt(message: PulseMessage, output: Uint8Array, firsts: PulseTrail["firsts"]): PulseTrail {
@@ -121,10 +123,13 @@ export function checkSuccessor(
         ]
     }
     const lost = hasStatus(message, "lostPrecommitment")
+    const elapsed = message.timeStamp - trail.timeStamp
+    const periodFits = elapsed === message.period || (elapsed > message.period && hasStatus(message, "gap"))
     const problems: readonly (readonly [TrailProblem, boolean])[] = [
         ["chain-index", message.chainIndex !== trail.chainIndex],
         ["pulse-index", message.pulseIndex !== trail.pulseIndex + 1],
-        ["time-order", message.timeStamp - trail.timeStamp < Math.max(message.period, 1)],
+        ["time-order", elapsed <= 0],
+        ["period", elapsed > 0 && message.period > 0 && !periodFits],
         ["after-last", hasStatus(trail, "lastPulse")],
         ["precommitment", !lost && opensPrecommitment(trail, message.localRandomValue) === false],
         ["status-code", !statusFollows(trail, message)],
@@ -142,8 +147,8 @@ function statusFollows(trail: PulseTrail, message: PulseMessage): boolean {
     return (
         message.statusCode <= 15 &&
         hasStatus(message, "certificateChanged") === changed &&
-        (gap === undefined || hasStatus(message, "gap") === gap) &&
-        // The other half, a precommitment that is neither opened nor declared lost, has a name of its own.
+        // The other halves, a gap and a lost precommitment that are not declared, have names of their own.
+        !(hasStatus(message, "gap") && gap === false) &&
         !(
             hasStatus(message, "lostPrecommitment") &&
             opensPrecommitment(trail, message.localRandomValue) === true
