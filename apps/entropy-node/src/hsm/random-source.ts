@@ -1,0 +1,44 @@
+/** Random bytes of a PKCS#11 token (C_GenerateRandom). */
+import { z } from "zod"
+
+import { sourceName } from "../sources/source-name.ts"
+import type { SourceDriver } from "../sources/source.ts"
+import { moduleProgram } from "./module-program-url.ts"
+import type { ModuleProgram } from "./module-process.ts"
+import { tokenOptions } from "./token-settings.ts"
+import { Token } from "./token.ts"
+
+/** What small tokens give at a time. */
+const mostBytes = 1024
+
+export const pkcs11Settings = z.strictObject({
+    kind: z.literal("pkcs11"),
+    name: sourceName,
+    ...tokenOptions,
+    /** Bits per byte. A token shows the output of its generator and never the noise, so nothing outside can assess it. */
+    minEntropy: z.number().positive().max(8).default(6),
+})
+
+export type Pkcs11Settings = z.output<typeof pkcs11Settings>
+
+export function pkcs11Driver(
+    settings: Pkcs11Settings,
+    program: ModuleProgram = moduleProgram(),
+): SourceDriver {
+    return {
+        kind: settings.kind,
+        simulated: settings.simulated,
+        async open(signal) {
+            signal.throwIfAborted()
+            const token = await Token.open(settings, program)
+            return {
+                facts: token.facts,
+                async read(length: number, stop: AbortSignal) {
+                    stop.throwIfAborted()
+                    return await token.random(Math.min(length, mostBytes))
+                },
+                close: () => token.close(),
+            }
+        },
+    }
+}

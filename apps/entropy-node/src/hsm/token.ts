@@ -1,0 +1,135 @@
+/** A session with a PKCS#11 token, logged in with the PIN of a file. */
+import { createHash } from "node:crypto"
+
+import { readIfThere } from "@tallylight/node/durable-file.js"
+import { refuseReadableByOthers } from "@tallylight/node/key-files.js"
+import { UserError } from "@tallylight/node/user-error.js"
+
+import type { SourceFacts } from "../sources/source.ts"
+import type { Handle, TokenKey } from "./module-calls.ts"
+import { ModuleGone, ModuleProcess, Pkcs11Failure, type ModuleProgram } from "./module-process.ts"
+import type { TokenSettings } from "./token-settings.ts"
+
+/** The session is over: the token was pulled, its module was restarted, somebody else closed it. Open another one. */
+export class TokenLost extends Error {
+    override readonly name = "TokenLost"
+}
+
+/** What a module may return where a session, or what was found through it, is no more. */
+const losses = new Set([
+    "CKR_SESSION_HANDLE_INVALID",
+    "CKR_SESSION_CLOSED",
+    "CKR_DEVICE_REMOVED",
+    "CKR_DEVICE_ERROR",
+    "CKR_TOKEN_NOT_PRESENT",
+    "CKR_TOKEN_NOT_RECOGNIZED",
+    "CKR_SLOT_ID_INVALID",
+    "CKR_OBJECT_HANDLE_INVALID",
+    "CKR_KEY_HANDLE_INVALID",
+    "CKR_USER_NOT_LOGGED_IN",
+    "CKR_CRYPTOKI_NOT_INITIALIZED",
+    "CKR_GENERAL_ERROR",
+    "CKR_FUNCTION_FAILED",
+])
+
+const wrongPins = new Set(["CKR_PIN_INCORRECT", "CKR_PIN_INVALID", "CKR_PIN_LEN_RANGE"])
+
+/** A new key takes seconds in SoftHSM, and up to minutes in the chips of small tokens. */
+const creationMs = 300_000
+
+/** Hashes of PINs that tokens refused: a token locks itself after a few, so none is tried twice. */
+const refusedPins = new Map<string, string>()
+
+export class Token {
+    readonly facts: SourceFacts
+    readonly #process: ModuleProcess
+    readonly #session: Handle
+    readonly #timeoutMs: number
+
+    private constructor(process: ModuleProcess, session: Handle, facts: SourceFacts, timeoutMs: number) {
+        this.#process = process
+        this.#session = session
+        this.facts = facts
+        this.#timeoutMs = timeoutMs
+    }
+
+    /** Rejects with a UserError where the token is not there, or its PIN is not the one in the file. */
+    static async open(settings: TokenSettings, program: ModuleProgram): Promise<Token> {
+        const { module, token, pinFile, environment, timeoutMs, simulated } = settings
+        const pin = await readPin(pinFile)
+        const hash = createHash("sha256").update(pin).digest("hex")
+        const place = JSON.stringify([module, environment, token])
+        if (refusedPins.get(place) === hash) throw wrongPin(token, pinFile)
+        const process = ModuleProcess.share(module, environment, program)
+        try {
+            const opened = await process.call("open", { token, pin, simulated }, timeoutMs)
+            return new Token(process, opened.session, { module, ...opened.facts }, timeoutMs)
+        } catch (error) {
+            process.release()
+            if (error instanceof Pkcs11Failure && wrongPins.has(error.code)) {
+                refusedPins.set(place, hash)
+                throw wrongPin(token, pinFile, error)
+            }
+            if (error instanceof Pkcs11Failure || error instanceof ModuleGone)
+                throw new UserError(`cannot open the token ${token}: ${error.message}`, { cause: error })
+            throw error
+        }
+    }
+
+    random(length: number): Promise<Uint8Array> {
+        return this.#use(this.#process.call("random", { session: this.#session, length }, this.#timeoutMs))
+    }
+
+    findKeys(label: string): Promise<TokenKey[]> {
+        return this.#use(this.#process.call("findKeys", { session: this.#session, label }, this.#timeoutMs))
+    }
+
+    createKey(label: string): Promise<void> {
+        return this.#use(this.#process.call("createKey", { session: this.#session, label }, creationMs))
+    }
+
+    /** RSASSA-PKCS1-v1_5 with SHA-512. */
+    sign(key: Handle, message: Uint8Array): Promise<Uint8Array> {
+        const request = { session: this.#session, key, message }
+        return this.#use(this.#process.call("sign", request, this.#timeoutMs))
+    }
+
+    async close(): Promise<void> {
+        try {
+            await this.#process.call("close", { session: this.#session }, this.#timeoutMs)
+        } catch (error) {
+            // One that is lost is closed.
+            if (!(error instanceof Pkcs11Failure || error instanceof ModuleGone)) throw error
+        } finally {
+            this.#process.release()
+        }
+    }
+
+    async #use<T>(called: Promise<T>): Promise<T> {
+        try {
+            return await called
+        } catch (error) {
+            if (error instanceof Pkcs11Failure && losses.has(error.code)) this.#process.end()
+            else if (!(error instanceof ModuleGone)) throw error
+            throw new TokenLost(`the token is lost: ${error.message}`, { cause: error })
+        }
+    }
+}
+
+async function readPin(path: string): Promise<string> {
+    const content = await readIfThere(path)
+    if (content === undefined)
+        throw new UserError(`there is no PIN file ${path}; write the PIN of the token's user to it`)
+    await refuseReadableByOthers(path)
+    const pin = content.toString("utf8").replace(/\r?\n$/, "")
+    if (pin === "" || /[\r\n]/.test(pin)) throw new UserError(`${path} must hold one line, the PIN`)
+    return pin
+}
+
+function wrongPin(token: string, pinFile: string, cause?: Error): UserError {
+    return new UserError(
+        `the token ${token} refuses the PIN in ${pinFile}; it is not tried again, since the token locks after a few ` +
+            `wrong ones: correct the file`,
+        { cause },
+    )
+}
