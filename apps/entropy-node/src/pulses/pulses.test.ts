@@ -1,0 +1,532 @@
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+import { toHex, utf8 } from "@tallylight/crypto/bytes.js"
+import { sha512 } from "@tallylight/crypto/hash.js"
+import { FolderInUse } from "@tallylight/node/process-lock.js"
+import { SqliteConnection } from "@tallylight/node/sqlite-connection.js"
+import { UserError } from "@tallylight/node/user-error.js"
+import { ManualClock } from "@tallylight/protocol/ports/manual-clock.js"
+import { pulseJson } from "@tallylight/protocol/pulse/json.js"
+import { checkSuccessor, extendTrail } from "@tallylight/protocol/pulse/trail.js"
+import type { PulseTrail } from "@tallylight/protocol/pulse/trail.js"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+
+import { certificatePem } from "./certificate.ts"
+import { findFaults } from "./foreign-verifier.ts"
+import type { ServedPulse } from "./foreign-verifier.ts"
+import type { PulseDelayed } from "./pulse-maker.ts"
+import type { External } from "./pulse-maker.ts"
+import type { PublishedPulse, PulseReader } from "./pulse-reader.ts"
+import { createPulses, openPulses } from "./pulses.ts"
+import type { BeaconPulses, Pulses } from "./pulses.ts"
+import { pulseSettings } from "./settings.ts"
+import { TwinSigner, TwinValues } from "./twin-parts.ts"
+
+const minute = 60_000
+const hour = 60 * minute
+const day = 24 * hour
+const settings = pulseSettings.parse({ key: { kind: "pkcs11", module: "m", token: "t", pinFile: "p" } })
+
+let parent: string
+let folder: string
+let clock: ManualClock
+let signer: TwinSigner
+let core: TwinValues
+let opened: Pulses | undefined
+beforeEach(async () => {
+    parent = await mkdtemp(join(tmpdir(), "tallylight-pulses-"))
+    folder = join(parent, "pulses")
+    clock = new ManualClock(Date.UTC(2027, 11, 31, 22, 20))
+    signer = await TwinSigner.of("first")
+    core = new TwinValues()
+    await createPulses(folder, settings)
+})
+afterEach(async () => {
+    await opened?.close()
+    opened = undefined
+    await rm(parent, { recursive: true })
+})
+
+/** With the period in `ms`; what was open is closed first, as by a restart. */
+async function open(ms = minute): Promise<Pulses> {
+    await opened?.close()
+    opened = undefined
+    const periodic = { ...settings.periodic, periodMs: ms }
+    opened = await openPulses({ folder, settings: { ...settings, periodic }, signer, core, clock })
+    return opened
+}
+
+async function chainOf(reader: PulseReader, chain: number): Promise<readonly PublishedPulse[]> {
+    const last = await reader.last(chain)
+    const found: PublishedPulse[] = []
+    for (let index = 1; index <= (last?.pulse.pulseIndex ?? 0); index++) {
+        const pulse = await reader.at(chain, index)
+        if (pulse !== undefined) found.push(pulse)
+    }
+    return found
+}
+
+/** The chain's pulses, once they are found to be without a fault, by a foreign verifier and by our own rules. */
+async function faultless(reader: PulseReader, chain = 1): Promise<readonly PublishedPulse[]> {
+    const found = await chainOf(reader, chain)
+    const pems = new Map<string, string>()
+    for (const { pulse } of found) {
+        const der = await reader.certificate(pulse.certificateId)
+        if (der !== undefined) pems.set(toHex(pulse.certificateId), certificatePem(der))
+    }
+    const served = found.map(({ pulse }) => pulseJson(pulse).pulse as ServedPulse)
+    expect(findFaults(served, (id) => pems.get(id) ?? "")).toStrictEqual([])
+    let trail: PulseTrail | undefined
+    for (const { pulse } of found) {
+        expect(checkSuccessor(trail, pulse)).toStrictEqual([])
+        trail = extendTrail(trail, pulse, pulse.outputValue)
+    }
+    return found
+}
+
+/** Resolves once the condition holds: signing and the disk take real time, whatever the clock says. */
+async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
+    while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 1))
+}
+
+/** Runs the periodic chain while `during` moves the clock. */
+async function running(
+    pulses: Pulses,
+    during: (delays: readonly PulseDelayed[]) => Promise<void>,
+    external: () => External | undefined = () => undefined,
+): Promise<void> {
+    const end = new AbortController()
+    const delays: PulseDelayed[] = []
+    const done = pulses.periodic?.run(external, (error) => delays.push(error), end.signal)
+    try {
+        // Whoever waits for a pulse would wait for ever once there are none.
+        await Promise.race([during(delays), done])
+    } finally {
+        end.abort()
+    }
+    await done
+}
+
+async function lastTime(pulses: Pulses): Promise<number | undefined> {
+    return (await pulses.reader.last("last"))?.pulse.timeStamp
+}
+
+/** To the next multiple of the period, and on until that instant's pulse is there. */
+async function nextPulse(pulses: Pulses, period: number): Promise<void> {
+    const instant = (Math.floor(clock.now() / period) + 1) * period
+    // A day in seconds, at each of which the chain looks at the clock, would take as many turns.
+    if (period > minute) await clock.setTime(instant - minute)
+    await clock.advance(instant - clock.now())
+    await until(async () => (await lastTime(pulses)) === instant)
+}
+
+async function sql(statement: string): Promise<void> {
+    const connection = await SqliteConnection.open(join(folder, "pulses.db"), "write")
+    try {
+        await connection.exec(statement)
+    } finally {
+        await connection.close()
+    }
+}
+
+function statuses(found: readonly PublishedPulse[]): readonly number[] {
+    return found.map(({ pulse }) => pulse.statusCode)
+}
+
+function beacon(ordinal: number, output = ordinal): Parameters<BeaconPulses["pulseOf"]>[0] {
+    const external = { source: "chain a", statusCode: 0, value: sha512(utf8(`output ${output}`)) }
+    return { ordinal, time: clock.now(), external }
+}
+
+describe("a periodic chain", () => {
+    test("has a pulse at each multiple of its period, across hours, days, months and years", async () => {
+        const pulses = await open(20 * minute)
+        await running(pulses, async () => {
+            await until(async () => (await lastTime(pulses)) === clock.now())
+            for (let count = 0; count < 11; count++) await nextPulse(pulses, 20 * minute)
+        })
+        const found = await faultless(pulses.reader)
+        expect(statuses(found)).toStrictEqual([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+        expect(found.at(-1)?.pulse.timeStamp).toBe(Date.UTC(2028, 0, 1, 2, 0))
+    })
+
+    test("follows the calendar for months", async () => {
+        const pulses = await open(day)
+        await clock.setTime(Date.UTC(2028, 1, 26))
+        await running(pulses, async () => {
+            await until(async () => (await lastTime(pulses)) === clock.now())
+            for (let count = 0; count < 6; count++) await nextPulse(pulses, day)
+        })
+        expect((await faultless(pulses.reader)).length).toBe(7)
+    })
+
+    test("carries what a followed chain last put out, and serves the text that says so", async () => {
+        const pulses = await open()
+        const external = { source: "the beacons of chain a", statusCode: 0, value: sha512(utf8("output")) }
+        await running(
+            pulses,
+            () => until(async () => (await lastTime(pulses)) === clock.now()),
+            () => external,
+        )
+        const [first] = await faultless(pulses.reader)
+        expect(first?.pulse.external.value).toStrictEqual(external.value)
+        expect(await pulses.reader.externalSource(first?.pulse.external.sourceId ?? utf8(""))).toBe(
+            external.source,
+        )
+    })
+
+    test("goes on after a restart without a gap, within the period that a pulse begins", async () => {
+        const pulses = await open()
+        await running(pulses, () => until(async () => (await lastTime(pulses)) !== undefined))
+        await clock.advance(minute + 40_000)
+        const again = await open()
+        await running(again, () => until(async () => (await again.reader.last(1))?.pulse.pulseIndex === 2))
+        expect(statuses(await faultless(again.reader))).toStrictEqual([1, 0])
+    })
+
+    test("says that periods were missed, and still opens what it had committed to", async () => {
+        const pulses = await open(20 * minute)
+        await running(pulses, () => until(async () => (await lastTime(pulses)) !== undefined))
+        await clock.advance(3 * hour)
+        const again = await open(20 * minute)
+        await running(again, async () => {
+            await until(async () => (await lastTime(again)) === clock.now())
+            await nextPulse(again, 20 * minute)
+        })
+        expect(statuses(await faultless(again.reader))).toStrictEqual([1, 2, 0])
+    })
+
+    test("says that a value was lost, with a gap and without", async () => {
+        const pulses = await open()
+        await running(pulses, () => until(async () => (await lastTime(pulses)) !== undefined))
+        await sql("DELETE FROM local_values")
+        await running(pulses, () => nextPulse(pulses, minute))
+        await sql("DELETE FROM local_values")
+        await clock.advance(5 * minute)
+        await running(pulses, () => nextPulse(pulses, minute))
+        expect(statuses(await faultless(pulses.reader))).toStrictEqual([1, 1, 3])
+    })
+
+    test("changes to another key, says so, and keeps the certificates of both", async () => {
+        const pulses = await open()
+        await running(pulses, () => until(async () => (await lastTime(pulses)) !== undefined))
+        signer = await TwinSigner.of("second")
+        const again = await open()
+        await running(again, async () => {
+            await nextPulse(again, minute)
+            await nextPulse(again, minute)
+        })
+        expect(statuses(await faultless(again.reader))).toStrictEqual([1, 4, 0])
+        expect(again.certificate.id).not.toStrictEqual(pulses.certificate.id)
+        // Back to the first key, whose certificate was made already.
+        signer = await TwinSigner.of("first")
+        const back = await open()
+        expect(back.certificate).toStrictEqual(pulses.certificate)
+    })
+
+    test("ends with a pulse that says so and commits to nothing; only another chain comes after it", async () => {
+        const pulses = await open()
+        await running(pulses, () => until(async () => (await lastTime(pulses)) !== undefined))
+        const ending = pulses.periodic?.end(undefined)
+        await clock.advance(minute)
+        await ending
+        const [, last] = await faultless(pulses.reader)
+        expect(last?.pulse.statusCode).toBe(8)
+        expect(last?.pulse.precommitmentValue).toStrictEqual(new Uint8Array(64))
+        await clock.advance(minute)
+        await expect(running(pulses, () => until(() => false))).rejects.toThrow(
+            new UserError("pulse chain 1 has ended; give a new one another chainIndex"),
+        )
+        await pulses.close()
+        const periodic = { ...settings.periodic, chainIndex: 3 }
+        opened = await openPulses({ folder, settings: { ...settings, periodic }, signer, core, clock })
+        const next = opened
+        await running(next, () => until(async () => (await next.reader.last(3)) !== undefined))
+        expect(statuses(await faultless(next.reader, 3))).toStrictEqual([1])
+        expect((await next.reader.last("last"))?.pulse.chainIndex).toBe(3)
+    })
+})
+
+describe("a clock that is set", () => {
+    test("back makes the chain wait until time goes on: no instant has two pulses", async () => {
+        const pulses = await open()
+        await running(pulses, async () => {
+            await until(async () => (await lastTime(pulses)) === clock.now())
+            await nextPulse(pulses, minute)
+            const before = clock.now()
+            await clock.setTime(before - 10 * minute)
+            await clock.advance(10 * minute + 59_000)
+            await until(() => clock.waiting > 0)
+            expect((await pulses.reader.last(1))?.pulse.pulseIndex).toBe(2)
+            await clock.advance(1000)
+            await until(async () => (await lastTime(pulses)) === before + minute)
+        })
+        expect(statuses(await faultless(pulses.reader))).toStrictEqual([1, 0, 0])
+    })
+
+    test("forward leaves a gap, and is noticed at once", async () => {
+        const pulses = await open()
+        await running(pulses, async () => {
+            await until(async () => (await lastTime(pulses)) === clock.now())
+            await clock.setTime(clock.now() + 30 * minute + 20_000)
+            await clock.advance(1000)
+            await until(async () => (await pulses.reader.last(1))?.pulse.pulseIndex === 2)
+            await nextPulse(pulses, minute)
+        })
+        expect(statuses(await faultless(pulses.reader))).toStrictEqual([1, 2, 0])
+    })
+
+    test("back during a restart cannot make the chain go back", async () => {
+        const pulses = await open()
+        await running(pulses, () => until(async () => (await lastTime(pulses)) === clock.now()))
+        const last = clock.now()
+        await clock.setTime(last - day)
+        const again = await open()
+        await running(again, async () => {
+            await clock.advance(day + 30_000)
+            expect(await lastTime(again)).toBe(last)
+            await nextPulse(again, minute)
+        })
+        expect(statuses(await faultless(again.reader))).toStrictEqual([1, 0])
+    })
+})
+
+describe("a pulse that cannot be made now", () => {
+    test.each(["gone", "wrong"] as const)(
+        "for its key is %s, is tried again and keeps its time",
+        async (fault) => {
+            const pulses = await open()
+            const start = clock.now()
+            signer.fault = fault
+            await running(pulses, async (delays) => {
+                await until(() => delays.length === 1)
+                expect(await pulses.reader.last(1)).toBeUndefined()
+                signer.fault = "none"
+                await until(() => clock.waiting > 0)
+                await clock.advance(5000)
+                await until(async () => (await lastTime(pulses)) === start)
+                await nextPulse(pulses, minute)
+            })
+            expect(statuses(await faultless(pulses.reader))).toStrictEqual([1, 0])
+        },
+    )
+
+    test("for its key is gone over periods, is published before the one of the instant when it is back", async () => {
+        const pulses = await open()
+        signer.fault = "gone"
+        await running(pulses, async (delays) => {
+            await until(() => delays.length === 1 && clock.waiting > 0)
+            await clock.setTime(clock.now() + 3 * minute)
+            signer.fault = "none"
+            await clock.advance(1000)
+            await until(async () => (await pulses.reader.last(1))?.pulse.pulseIndex === 2)
+        })
+        expect(statuses(await faultless(pulses.reader))).toStrictEqual([1, 2])
+    })
+
+    test("for too few sources are healthy, has no draft, and takes the output of when it is made", async () => {
+        const pulses = await open()
+        const external = (text: string): External => ({
+            source: "a",
+            statusCode: 0,
+            value: sha512(utf8(text)),
+        })
+        let current = external("early")
+        core.left = 1
+        await running(
+            pulses,
+            async (delays) => {
+                await until(() => delays.length === 1 && clock.waiting > 0)
+                expect(delays[0]?.cause).toMatchObject({ reasons: ["one of two sources is healthy"] })
+                current = external("late")
+                core.left = Infinity
+                await clock.advance(1000)
+                await until(async () => (await pulses.reader.last(1)) !== undefined)
+            },
+            () => current,
+        )
+        const [pulse] = await faultless(pulses.reader)
+        expect(pulse?.pulse.external.value).toStrictEqual(current.value)
+        expect(core.drawn.length).toBe(2)
+    })
+})
+
+describe("a crash", () => {
+    /** The process stops there for good; what it had open is closed as the system would. */
+    const crashes: readonly (readonly [string, () => void])[] = [
+        ["before the first value is drawn", () => (core.left = 0)],
+        ["between the two values", () => (core.left = 1)],
+        ["before the draft is signed", () => (signer.fault = "gone")],
+        ["between signing and storing", () => (signer.fault = "silent")],
+    ]
+    test.each(crashes)("%s leaves one message to be signed as each pulse", async (_, crash) => {
+        const asked = new Map<number, Set<string>>()
+        const pulses = await open()
+        await running(pulses, () => until(async () => (await lastTime(pulses)) === clock.now()))
+        const first = signer
+        await clock.advance(minute)
+        crash()
+        const output = { source: "a", statusCode: 0, value: sha512(utf8("before")) }
+        const before = first.asked.length
+        const end = new AbortController()
+        let delayed = false
+        // Where the signer is silent this never settles, and the crash takes it away.
+        void pulses.periodic?.run(
+            () => output,
+            () => (delayed = true),
+            end.signal,
+        )
+        await until(() => delayed || first.asked.length > before)
+        end.abort()
+        signer = await TwinSigner.of("first")
+        core.left = Infinity
+        await clock.advance(7 * minute)
+        const again = await open()
+        const other = { ...output, value: sha512(utf8("after")) }
+        await running(
+            again,
+            () => until(async () => (await lastTime(again)) === clock.now()),
+            () => other,
+        )
+        const found = await faultless(again.reader)
+        for (const message of [...first.asked, ...signer.asked]) {
+            const index = found.findIndex(({ pulse }) => message.includes(toHex(utf8(pulse.uri))))
+            asked.set(index, (asked.get(index) ?? new Set()).add(message))
+        }
+        // The certificate is signed too, and is no pulse.
+        asked.delete(-1)
+        expect([...asked.values()].every((messages) => messages.size === 1)).toBe(true)
+        expect(asked.size).toBe(found.length)
+        expect(core.drawn.length).toBe(found.length + 1)
+    })
+
+    test("that takes the key along leaves its draft unsigned, and another takes its place", async () => {
+        const pulses = await open()
+        signer.fault = "gone"
+        await running(pulses, (delays) => until(() => delays.length === 1))
+        signer = await TwinSigner.of("second")
+        const again = await open()
+        await clock.advance(minute)
+        await running(again, () => until(async () => (await lastTime(again)) === clock.now()))
+        const found = await faultless(again.reader)
+        expect(found.map(({ pulse }) => pulse.certificateId)).toStrictEqual([again.certificate.id])
+        expect(core.drawn.length).toBe(2)
+    })
+})
+
+describe("a chain with a pulse for each beacon", () => {
+    test("opens in each what it had committed to for that beacon, however far ahead", async () => {
+        const pulses = await open()
+        const beacons = await pulses.follow("a")
+        const ahead = await beacons.commitmentsAhead(5, 32)
+        expect(new Set(ahead.map(toHex)).size).toBe(32)
+        for (const ordinal of [5, 6, 7]) await beacons.pulseOf(beacon(ordinal))
+        const found = await faultless(pulses.reader, beacons.chain)
+        expect(found.map(({ pulse }) => sha512(pulse.localRandomValue))).toStrictEqual(ahead.slice(0, 3))
+        expect(found.map(({ pulse }) => pulse.precommitmentValue)).toStrictEqual(ahead.slice(1, 4))
+        expect(found.map(({ slot, pulse }) => [slot, pulse.statusCode, pulse.period])).toStrictEqual([
+            [5, 1, 0],
+            [6, 0, 0],
+            [7, 0, 0],
+        ])
+        // The same again, and after a restart, as far as it overlaps.
+        const restarted = await (await open()).follow("a")
+        expect(await restarted.commitmentsAhead(7, 32)).toStrictEqual([
+            ...ahead.slice(2),
+            ...(await restarted.commitmentsAhead(37, 2)),
+        ])
+        await expect(restarted.commitmentsAhead(4, 1)).rejects.toThrow(RangeError)
+        expect(await restarted.lastOrdinal()).toBe(7)
+    })
+
+    test("leaves out beacons that it missed, and says so", async () => {
+        const pulses = await open()
+        const beacons = await pulses.follow("a")
+        const ahead = await beacons.commitmentsAhead(1, 8)
+        for (const ordinal of [1, 2, 6, 7]) await beacons.pulseOf(beacon(ordinal))
+        const found = await faultless(pulses.reader, beacons.chain)
+        expect(statuses(found)).toStrictEqual([1, 0, 3, 0])
+        expect(sha512(found[2]?.pulse.localRandomValue ?? utf8(""))).toStrictEqual(ahead[5])
+        await expect(beacons.pulseOf(beacon(4))).rejects.toThrow(RangeError)
+    })
+
+    test("has one pulse of a beacon, whoever asks again, and none of another output", async () => {
+        const beacons = await (await open()).follow("a")
+        const made = await beacons.pulseOf(beacon(1))
+        await beacons.pulseOf(beacon(2))
+        const again = await (await open()).follow("a")
+        await clock.advance(minute)
+        expect(await again.pulseOf(beacon(1))).toStrictEqual(made)
+        await expect(again.pulseOf(beacon(1, 99))).rejects.toThrow(/two histories/)
+    })
+
+    test("gives each pulse a time of its own, also where the clock stands or is set back", async () => {
+        const pulses = await open()
+        const beacons = await pulses.follow("a")
+        const start = clock.now()
+        await beacons.pulseOf(beacon(1))
+        await beacons.pulseOf(beacon(2))
+        await clock.setTime(start - hour)
+        await beacons.pulseOf(beacon(3))
+        const found = await faultless(pulses.reader, beacons.chain)
+        expect(found.map(({ pulse }) => pulse.timeStamp - start)).toStrictEqual([0, 1, 2])
+    })
+
+    test("is the same after a restart, beside those of other chains", async () => {
+        const pulses = await open()
+        const a = await pulses.follow("a")
+        const b = await pulses.follow("b")
+        await Promise.all([a.pulseOf(beacon(1)), b.pulseOf(beacon(1)), a.pulseOf(beacon(2))])
+        expect([a.chain, b.chain]).toStrictEqual([2, 3])
+        const again = await open()
+        expect((await again.follow("b")).chain).toBe(3)
+        expect((await again.follow("a")).chain).toBe(2)
+        await faultless(again.reader, 2)
+        await faultless(again.reader, 3)
+        const clash = { ...settings, periodic: { ...settings.periodic, chainIndex: 2 } }
+        await again.close()
+        opened = undefined
+        await expect(openPulses({ folder, settings: clash, signer, core, clock })).rejects.toThrow(
+            new UserError(
+                "pulse chain 2 has pulses of the chain a already; give the new one another chainIndex",
+            ),
+        )
+    })
+})
+
+describe("the file of pulses", () => {
+    test("has one that makes them at a time", async () => {
+        await open()
+        await expect(openPulses({ folder, settings, signer, core, clock })).rejects.toThrow(FolderInUse)
+    })
+
+    test("is for its owner alone, with what SQLite puts beside it", async () => {
+        const pulses = await open()
+        await (await pulses.follow("a")).commitmentsAhead(0, 1)
+        const names = (await readdir(folder)).filter((name) => name.startsWith("pulses.db"))
+        expect(names.length).toBe(3)
+        for (const name of names) expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600)
+    })
+
+    test("is never made by opening it, nor over another one", async () => {
+        await expect(createPulses(folder, settings)).rejects.toThrow(/exists already/)
+        await rm(join(folder, "pulses.db"))
+        await expect(openPulses({ folder, settings, signer, core, clock })).rejects.toThrow(UserError)
+        expect((await readdir(folder)).filter((name) => name.startsWith("pulses.db"))).toStrictEqual([])
+    })
+
+    test("lets no pulse change, go, come twice or leave a hole", async () => {
+        const pulses = await open()
+        await (await pulses.follow("a")).pulseOf(beacon(1))
+        await expect(sql("UPDATE pulses SET time = 0")).rejects.toThrow("a pulse never changes")
+        await expect(sql("DELETE FROM pulses")).rejects.toThrow("a pulse never goes")
+        const copy = (index: number): string =>
+            `INSERT INTO pulses SELECT chain, ${index}, time + ${index}, slot + ${index}, message, links, simulated,
+             signature, output FROM pulses`
+        await expect(sql(copy(1))).rejects.toThrow("counted one by one")
+        await expect(sql(copy(3))).rejects.toThrow("counted one by one")
+        await sql(copy(2))
+    })
+})

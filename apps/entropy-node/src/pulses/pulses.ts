@@ -1,0 +1,175 @@
+/** The pulses of a node: one chain at a fixed period, and one for each chain of beacons that it follows. */
+import { mkdir } from "node:fs/promises"
+import { join, resolve } from "node:path"
+
+import { readIfThere } from "@tallylight/node/durable-file.js"
+import { UserError } from "@tallylight/node/user-error.js"
+import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
+
+import type { PulseSigner } from "../hsm/pulse-signer.ts"
+import { isOwn, makeCertificate, parseCertificates } from "./certificate.ts"
+import type { Certificate } from "./certificate.ts"
+import type { LocalValues } from "./local-value.ts"
+import { PulseMaker } from "./pulse-maker.ts"
+import type { External, PulseDelayed } from "./pulse-maker.ts"
+import type { PublishedPulse, PulseReader } from "./pulse-reader.ts"
+import { awaitInstant, schedulePulses } from "./pulse-schedule.ts"
+import { PulseStore } from "./pulse-store.ts"
+import type { PulseSettings } from "./settings.ts"
+import { createSoftwareKey } from "./software-key.ts"
+
+const fileName = "pulses.db"
+
+export type PulsesOptions = {
+    /** Of the pulses alone; one process at a time has it. */
+    readonly folder: string
+    readonly settings: PulseSettings
+    /** Belongs to the caller, who closes it after the pulses. */
+    readonly signer: PulseSigner
+    readonly core: LocalValues
+    readonly clock: Clock
+}
+
+/** One pulse for each multiple of the period, {@link schedulePulses}. */
+export type PeriodicPulses = {
+    readonly chain: number
+    /** `external` is asked at each pulse. */
+    readonly run: (
+        external: () => External | undefined,
+        onDelay: (error: PulseDelayed) => void,
+        signal: AbortSignal,
+    ) => Promise<void>
+    /** Once `run` has ended: the chain's last pulse, which says so, at the next instant. There is none after it. */
+    readonly end: (external: External | undefined, signal?: AbortSignal) => Promise<PublishedPulse>
+}
+
+/** One pulse for each beacon of a followed chain, in their order. */
+export type BeaconPulses = {
+    readonly chain: number
+    /** Of the last beacon that has its pulse. */
+    readonly lastOrdinal: () => Promise<number | undefined>
+    /**
+     * The pulse of that beacon, made if there is none yet; the ones that were left out have none from then on. Rejects
+     * with {@link PulseDelayed} where trying again may help.
+     */
+    readonly pulseOf: (beacon: BeaconToSign) => Promise<PublishedPulse>
+    /** What the pulses of the beacons of ordinals first, first + 1, … will open; kept for good before it is told. */
+    readonly commitmentsAhead: (first: number, count: number) => Promise<readonly Uint8Array[]>
+}
+
+export type BeaconToSign = {
+    /** Counts the beacons of its chain. */
+    readonly ordinal: number
+    readonly time: UnixMs
+    readonly external: External
+    /** Whether the chain of pulses ends with this one. */
+    readonly last?: boolean
+}
+
+export type Pulses = {
+    readonly reader: PulseReader
+    /** Of the key that signs now. */
+    readonly certificate: Certificate
+    /** undefined where it is not enabled. */
+    readonly periodic: PeriodicPulses | undefined
+    /** `followed` is the id of a chain of beacons; it has the same chain of pulses ever after. */
+    readonly follow: (followed: string) => Promise<BeaconPulses>
+    readonly close: () => Promise<void>
+}
+
+/** Makes what `openPulses` opens, and the key in software where that is what is configured and there is none. */
+export async function createPulses(folder: string, { key }: PulseSettings): Promise<void> {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    if (key.kind === "software") {
+        const path = softwareKeyFile(folder, key)
+        if ((await readIfThere(path)) === undefined) await createSoftwareKey(path)
+    }
+    await PulseStore.create(join(folder, fileName))
+}
+
+export function softwareKeyFile(folder: string, { file }: { readonly file: string }): string {
+    return resolve(folder, file)
+}
+
+export async function openPulses({ folder, settings, signer, core, clock }: PulsesOptions): Promise<Pulses> {
+    const store = await PulseStore.open(join(folder, fileName))
+    try {
+        const certificate = await currentCertificate(store, signer, settings, clock)
+        const { baseUrl, periodic, rounds } = settings
+        const common = { store, baseUrl, signer, certificateId: certificate.id, core }
+        const makers = new Map<number, PulseMaker>()
+        const makerOf = (chain: number, period: number): PulseMaker => {
+            const maker = makers.get(chain) ?? new PulseMaker({ ...common, chain, period })
+            makers.set(chain, maker)
+            return maker
+        }
+        if (periodic.enabled) await store.openChain(periodic.chainIndex, "")
+        return {
+            reader: store.published,
+            certificate,
+            periodic: periodic.enabled
+                ? periodicPulses(makerOf(periodic.chainIndex, periodic.periodMs), periodic, clock)
+                : undefined,
+            async follow(followed) {
+                const chain = await store.followerOf(followed, rounds.chainIndex)
+                return beaconPulses(makerOf(chain, 0), chain)
+            },
+            close: () => store.close(),
+        }
+    } catch (error) {
+        await store.close()
+        throw error
+    }
+}
+
+function periodicPulses(
+    maker: PulseMaker,
+    { chainIndex, periodMs }: PulseSettings["periodic"],
+    clock: Clock,
+): PeriodicPulses {
+    const lastTime = async (): Promise<UnixMs | undefined> => (await maker.tip())?.trail.timeStamp
+    return {
+        chain: chainIndex,
+        async run(external, onDelay, signal) {
+            const make = async (time: UnixMs): Promise<UnixMs> =>
+                (await maker.make({ time, external: external() })).pulse.timeStamp
+            await schedulePulses(clock, periodMs, { last: await lastTime(), make, onDelay }, signal)
+        },
+        async end(external, signal) {
+            // A draft from before a crash comes first, and is not the last one.
+            await maker.resume()
+            const time = await awaitInstant(clock, periodMs, await lastTime(), signal)
+            return maker.make({ time, external, last: true })
+        },
+    }
+}
+
+function beaconPulses(maker: PulseMaker, chain: number): BeaconPulses {
+    return {
+        chain,
+        lastOrdinal: async () => (await maker.tip())?.slot,
+        pulseOf: ({ ordinal, ...beacon }) => maker.make({ slot: ordinal, ...beacon }),
+        commitmentsAhead: (first, count) => maker.commitments(first, count),
+    }
+}
+
+/** The same for the same key and configuration: what is made is made once. */
+async function currentCertificate(
+    store: PulseStore,
+    signer: PulseSigner,
+    { certificateFile, subject }: PulseSettings,
+    clock: Clock,
+): Promise<Certificate> {
+    if (certificateFile === undefined) {
+        const known = (await store.certificates()).find((one) => isOwn(one, signer, subject))
+        if (known !== undefined) return known
+        const made = await makeCertificate(signer, subject, clock.now())
+        await store.keepCertificate(made)
+        return made
+    }
+    const pem = await readIfThere(certificateFile)
+    if (pem === undefined) throw new UserError(`there is no certificate file ${certificateFile}`)
+    const [leaf, ...authorities] = parseCertificates(pem.toString("latin1"), signer, certificateFile)
+    for (const one of [leaf, ...authorities]) await store.keepCertificate(one)
+    return leaf
+}
