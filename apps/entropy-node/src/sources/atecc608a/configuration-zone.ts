@@ -4,7 +4,7 @@ import { concatBytes } from "@tallylight/crypto/bytes.js"
 export const zoneLength = 128
 
 /** A byte of lock state that is anything else means locked, as CryptoAuthLib reads it. */
-export const unlocked = 0x55
+const unlocked = 0x55
 
 const locked = 0x00
 
