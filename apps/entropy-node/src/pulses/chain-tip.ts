@@ -1,5 +1,5 @@
-/** The end of a chain of pulses as its file has it: what the next one must follow, and where what it links to is. */
-import type { Pulse } from "@tallylight/protocol/pulse/pulse.js"
+/** The end of a chain of pulses as its file has it: what the next one must follow, and which ones it links to. */
+import type { LinkName } from "@tallylight/protocol/pulse/pulse.js"
 import { joinTrail } from "@tallylight/protocol/pulse/trail.js"
 import type { PulseTrail } from "@tallylight/protocol/pulse/trail.js"
 
@@ -8,8 +8,8 @@ import type { SqlitePulseReader } from "./sqlite-pulse-reader.ts"
 export type ChainTip = {
     readonly trail: PulseTrail
     readonly slot: number
-    /** Of the next pulse. */
-    readonly linkUris: Pulse["linkUris"]
+    /** Indices of the pulses that the next one links to. */
+    readonly linked: Readonly<Record<LinkName, number>>
 }
 
 /** undefined where the chain has no pulse yet. */
@@ -21,15 +21,23 @@ export async function readTip(published: SqlitePulseReader, chain: number): Prom
     const day = await published.firstOf("day", chain, pulse.timeStamp)
     const month = await published.firstOf("month", chain, pulse.timeStamp)
     const year = await published.firstOf("year", chain, pulse.timeStamp)
-    const firsts = {
-        hour: hour.outputValue,
-        day: day.outputValue,
-        month: month.outputValue,
-        year: year.outputValue,
-    }
     return {
-        trail: { ...joinTrail(pulse, pulse.outputValue), firsts },
+        trail: {
+            ...joinTrail(pulse, pulse.outputValue),
+            firsts: {
+                hour: hour.outputValue,
+                day: day.outputValue,
+                month: month.outputValue,
+                year: year.outputValue,
+            },
+        },
         slot,
-        linkUris: { previous: pulse.uri, hour: hour.uri, day: day.uri, month: month.uri, year: year.uri },
+        linked: {
+            previous: pulse.pulseIndex,
+            hour: hour.pulseIndex,
+            day: day.pulseIndex,
+            month: month.pulseIndex,
+            year: year.pulseIndex,
+        },
     }
 }

@@ -43,7 +43,8 @@ export function findFaults(
     })
 }
 
-function faultsAlone(pulse: ServedPulse, pem: string): readonly string[] {
+/** What is wrong with the pulse as it is, whatever comes before it. */
+export function faultsAlone(pulse: ServedPulse, pem: string): readonly string[] {
     const certificate = new X509Certificate(pem)
     const message = signedBytes(pulse)
     const signature = bytes(pulse.signatureValue)

@@ -21,7 +21,7 @@ import {
     pulseOutput,
     statusBits,
 } from "@tallylight/protocol/pulse/pulse.js"
-import type { PulseMessage } from "@tallylight/protocol/pulse/pulse.js"
+import type { LinkName, Pulse, PulseMessage } from "@tallylight/protocol/pulse/pulse.js"
 import { hasStatus, isGap, opensPrecommitment, requireLinks } from "@tallylight/protocol/pulse/trail.js"
 
 import { NotReady } from "../core/node-core.ts"
@@ -142,7 +142,7 @@ export class PulseMaker {
     }
 
     async #draft(request: PulseRequest, tip: ChainTip | undefined): Promise<Draft> {
-        const { store, chain, period, baseUrl, signer, certificateId } = this.#chain
+        const { store, chain, period, signer, certificateId } = this.#chain
         if (tip !== undefined && hasStatus(tip.trail, "lastPulse"))
             throw new UserError(`pulse chain ${chain} has ended; give a new one another chainIndex`)
         const pulseIndex = tip === undefined ? 1 : tip.trail.pulseIndex + 1
@@ -151,7 +151,7 @@ export class PulseMaker {
         const next = request.last === true ? undefined : await this.#localValue(slot + 1)
         const { external } = request
         const message = {
-            uri: `${baseUrl}/beacon/2.0/chain/${chain}/pulse/${pulseIndex}`,
+            uri: this.#uri(pulseIndex),
             version: "2.0",
             cipherSuite: 0,
             period,
@@ -172,12 +172,28 @@ export class PulseMaker {
         const statusCode = statusOf(message, tip, slot) | (request.last === true ? statusBits.lastPulse : 0)
         const draft = {
             message: { ...message, statusCode },
-            linkUris: tip?.linkUris ?? noLinkUris,
+            linkUris: this.#linkUris(tip),
             simulated: signer.simulated || local.simulated,
             slot,
         }
         await store.keepDraft(draft, external?.source ?? "")
         return draft
+    }
+
+    /** Where this node serves the pulses now, those too that were made when it was elsewhere. */
+    #uri(index: number): string {
+        return `${this.#chain.baseUrl}/beacon/2.0/chain/${this.#chain.chain}/pulse/${index}`
+    }
+
+    #linkUris(tip: ChainTip | undefined): Pulse["linkUris"] {
+        const uri = (name: LinkName): string | undefined => tip && this.#uri(tip.linked[name])
+        return {
+            previous: uri("previous"),
+            hour: uri("hour"),
+            day: uri("day"),
+            month: uri("month"),
+            year: uri("year"),
+        }
     }
 
     async #sign(draft: Draft): Promise<PublishedPulse> {
@@ -212,8 +228,6 @@ export class PulseMaker {
         return done
     }
 }
-
-const noLinkUris = { previous: undefined, hour: undefined, day: undefined, month: undefined, year: undefined }
 
 function timeAfter(tip: ChainTip | undefined, time: UnixMs, period: number): UnixMs {
     if (tip === undefined) return time

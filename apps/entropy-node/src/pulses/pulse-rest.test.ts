@@ -25,7 +25,7 @@ const start = Date.UTC(2027, 11, 31, 22, 57)
 const minutes = [0, 1, 2, 3, 4, 5, 40, 62, 63, 64, 65, 66, 67, 100, 123, 124, 125, 183, 184, 185, 186, 190]
 const settings = pulseSettings.parse({
     baseUrl: "https://beacon.example.org",
-    key: { kind: "pkcs11", module: "m", token: "t", pinFile: "p" },
+    key: { kind: "pkcs11", module: "/m", token: "t", pinFile: "p" },
 })
 
 let folder: string
@@ -37,7 +37,7 @@ beforeAll(async () => {
     const clock = new ManualClock(start)
     const signer = await TwinSigner.of("first")
     const core = new TwinValues()
-    await createPulses(join(folder, "pulses"), settings)
+    await createPulses(join(folder, "pulses"))
     pulses = await openPulses({ folder: join(folder, "pulses"), settings, signer, core, clock })
     for (const at of minutes) {
         await clock.setTime(start + at * minute)

@@ -66,12 +66,15 @@ export class PulseStore {
         throw new UserError(`pulse chain ${chain} has ${other} already; give the new one another chainIndex`)
     }
 
-    /** The index of the chain that has the pulses of that followed one: as it was, or a free one from `first` on. */
+    /**
+     * The index, `first` or above, of the chain that has the pulses of that followed one: a free one where there is
+     * none. One below `first` is left as it is, since it may have ended.
+     */
     followerOf(followed: string, first: number): Promise<number> {
         return this.#change(async (writer) => {
             const [found] = await writer.all<{ chain: number }>(
-                "SELECT chain FROM chains WHERE followed = ? ORDER BY chain DESC",
-                [followed],
+                "SELECT chain FROM chains WHERE followed = ? AND chain >= ? ORDER BY chain DESC",
+                [followed, first],
             )
             if (found !== undefined) return found.chain
             const [free] = await writer.all<{ chain: number }>(

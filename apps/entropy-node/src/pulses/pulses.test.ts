@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises"
+import { X509Certificate } from "node:crypto"
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -8,16 +9,19 @@ import { FolderInUse } from "@tallylight/node/process-lock.js"
 import { SqliteConnection } from "@tallylight/node/sqlite-connection.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { ManualClock } from "@tallylight/protocol/ports/manual-clock.js"
-import { pulseJson } from "@tallylight/protocol/pulse/json.js"
-import { checkSuccessor, extendTrail } from "@tallylight/protocol/pulse/trail.js"
+import { parsePulse, pulseJson } from "@tallylight/protocol/pulse/json.js"
+import type { PulseCertificate } from "@tallylight/protocol/pulse/signer-checks.js"
+import { extendTrail } from "@tallylight/protocol/pulse/trail.js"
 import type { PulseTrail } from "@tallylight/protocol/pulse/trail.js"
+import { checkUris } from "@tallylight/protocol/pulse/uri-check.js"
+import { classify, verifyPulse } from "@tallylight/protocol/pulse/verify-pulse.js"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 
-import { certificatePem } from "./certificate.ts"
+import { certificatePem, makeCertificate } from "./certificate.ts"
 import { findFaults } from "./foreign-verifier.ts"
 import type { ServedPulse } from "./foreign-verifier.ts"
-import type { PulseDelayed } from "./pulse-maker.ts"
-import type { External } from "./pulse-maker.ts"
+import { createPulseKey, openPulseKey } from "./pulse-key.ts"
+import type { External, PulseDelayed } from "./pulse-maker.ts"
 import type { PublishedPulse, PulseReader } from "./pulse-reader.ts"
 import { createPulses, openPulses } from "./pulses.ts"
 import type { BeaconPulses, Pulses } from "./pulses.ts"
@@ -27,7 +31,7 @@ import { TwinSigner, TwinValues } from "./twin-parts.ts"
 const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
-const settings = pulseSettings.parse({ key: { kind: "pkcs11", module: "m", token: "t", pinFile: "p" } })
+const settings = pulseSettings.parse({ key: { kind: "pkcs11", module: "/m", token: "t", pinFile: "p" } })
 
 let parent: string
 let folder: string
@@ -41,7 +45,7 @@ beforeEach(async () => {
     clock = new ManualClock(Date.UTC(2027, 11, 31, 22, 20))
     signer = await TwinSigner.of("first")
     core = new TwinValues()
-    await createPulses(folder, settings)
+    await createPulses(folder)
 })
 afterEach(async () => {
     await opened?.close()
@@ -78,12 +82,30 @@ async function faultless(reader: PulseReader, chain = 1): Promise<readonly Publi
     }
     const served = found.map(({ pulse }) => pulseJson(pulse).pulse as ServedPulse)
     expect(findFaults(served, (id) => pems.get(id) ?? "")).toStrictEqual([])
-    let trail: PulseTrail | undefined
+    let before: PulseTrail | undefined
     for (const { pulse } of found) {
-        expect(checkSuccessor(trail, pulse)).toStrictEqual([])
-        trail = extendTrail(trail, pulse, pulse.outputValue)
+        const certificate = certificateOf(pems.get(toHex(pulse.certificateId)) ?? "")
+        const sourceText = await reader.externalSource(pulse.external.sourceId)
+        const checks = verifyPulse(parsePulse(pulseJson(pulse)), { before, certificate, sourceText })
+        expect(checks.filter(({ verdict }) => verdict === "broken")).toStrictEqual([])
+        expect(classify(checks)).toBe("verified")
+        before = extendTrail(before, pulse, pulse.outputValue)
     }
     return found
+}
+
+function certificateOf(pem: string): PulseCertificate {
+    const { raw, publicKey, validFrom, validTo } = new X509Certificate(pem)
+    const { n = "", e = "" } = publicKey.export({ format: "jwk" })
+    return {
+        der: new Uint8Array(raw),
+        key: {
+            modulus: new Uint8Array(Buffer.from(n, "base64url")),
+            exponent: new Uint8Array(Buffer.from(e, "base64url")),
+        },
+        notBefore: Date.parse(validFrom),
+        notAfter: Date.parse(validTo),
+    }
 }
 
 /** Resolves once the condition holds: signing and the disk take real time, whatever the clock says. */
@@ -220,6 +242,8 @@ describe("a periodic chain", () => {
         })
         expect(statuses(await faultless(again.reader))).toStrictEqual([1, 4, 0])
         expect(again.certificate.id).not.toStrictEqual(pulses.certificate.id)
+        for (const { pulse } of await chainOf(again.reader, 1))
+            expect(await again.reader.certificate(pulse.certificateId)).toBeDefined()
         // Back to the first key, whose certificate was made already.
         signer = await TwinSigner.of("first")
         const back = await open()
@@ -462,6 +486,21 @@ describe("a chain with a pulse for each beacon", () => {
         await expect(again.pulseOf(beacon(1, 99))).rejects.toThrow(/two histories/)
     })
 
+    test("ends where it is told to, and another one follows under a higher number", async () => {
+        const beacons = await (await open()).follow("a")
+        await beacons.pulseOf(beacon(1))
+        await beacons.pulseOf({ ...beacon(2), last: true })
+        await expect(beacons.pulseOf(beacon(3))).rejects.toThrow(UserError)
+        await opened?.close()
+        const rounds = { ...settings.rounds, chainIndex: 7 }
+        opened = await openPulses({ folder, settings: { ...settings, rounds }, signer, core, clock })
+        const next = await opened.follow("a")
+        await next.pulseOf(beacon(3))
+        expect(next.chain).toBe(7)
+        expect(statuses(await faultless(opened.reader, 2))).toStrictEqual([1, 8])
+        expect(statuses(await faultless(opened.reader, 7))).toStrictEqual([1])
+    })
+
     test("gives each pulse a time of its own, also where the clock stands or is set back", async () => {
         const pulses = await open()
         const beacons = await pulses.follow("a")
@@ -496,6 +535,63 @@ describe("a chain with a pulse for each beacon", () => {
     })
 })
 
+describe("the node's address", () => {
+    test("may change: older pulses keep their URIs, and links lead to where they are now", async () => {
+        await (await (await open()).follow("a")).pulseOf(beacon(1))
+        await opened?.close()
+        const moved = { ...settings, baseUrl: "https://beacon.example.org" }
+        opened = await openPulses({ folder, settings: moved, signer, core, clock })
+        const { pulse } = await (await opened.follow("a")).pulseOf(beacon(2))
+        expect((await opened.reader.at(2, 1))?.pulse.uri).toBe(
+            "http://127.0.0.1:7730/beacon/2.0/chain/2/pulse/1",
+        )
+        expect(pulse.linkUris.previous).toBe("https://beacon.example.org/beacon/2.0/chain/2/pulse/1")
+        expect(checkUris(pulse).verdict).toBe("holds")
+    })
+})
+
+describe("an operator's certificate", () => {
+    test("takes the place of the node's own, and is another certificate of the same key", async () => {
+        await (await (await open()).follow("a")).pulseOf(beacon(1))
+        await opened?.close()
+        const certificateFile = join(parent, "certificate.pem")
+        const { der } = await makeCertificate(signer, "CN=from an authority", clock.now() - day)
+        await writeFile(certificateFile, certificatePem(der))
+        opened = await openPulses({ folder, settings: { ...settings, certificateFile }, signer, core, clock })
+        expect(opened.certificate.der).toStrictEqual(der)
+        await (await opened.follow("a")).pulseOf(beacon(2))
+        expect(statuses(await faultless(opened.reader, 2))).toStrictEqual([1, 4])
+    })
+
+    test("that is another key's, or is not there, is refused", async () => {
+        const certificateFile = join(parent, "certificate.pem")
+        const refused = { folder, settings: { ...settings, certificateFile }, signer, core, clock }
+        await expect(openPulses(refused)).rejects.toThrow(
+            new UserError(`there is no certificate file ${certificateFile}`),
+        )
+        const { der } = await makeCertificate(await TwinSigner.of("second"), "CN=another", clock.now())
+        await writeFile(certificateFile, certificatePem(der))
+        await expect(openPulses(refused)).rejects.toThrow(UserError)
+        // And nobody is locked out by that.
+        await open()
+    })
+})
+
+describe("a key in software", () => {
+    test("is made once, beside the pulses, and signs them", async () => {
+        const { key } = pulseSettings.parse({})
+        await createPulseKey(folder, key)
+        const made = await readFile(join(folder, "pulse-key.pem"))
+        await createPulseKey(folder, key)
+        expect(await readFile(join(folder, "pulse-key.pem"))).toStrictEqual(made)
+        const software = await openPulseKey(folder, key)
+        opened = await openPulses({ folder, settings, signer: software, core, clock })
+        const { simulated } = await (await opened.follow("a")).pulseOf(beacon(1))
+        expect(simulated).toBe(true)
+        await faultless(opened.reader, 2)
+    })
+})
+
 describe("the file of pulses", () => {
     test("has one that makes them at a time", async () => {
         await open()
@@ -511,7 +607,7 @@ describe("the file of pulses", () => {
     })
 
     test("is never made by opening it, nor over another one", async () => {
-        await expect(createPulses(folder, settings)).rejects.toThrow(/exists already/)
+        await expect(createPulses(folder)).rejects.toThrow(/exists already/)
         await rm(join(folder, "pulses.db"))
         await expect(openPulses({ folder, settings, signer, core, clock })).rejects.toThrow(UserError)
         expect((await readdir(folder)).filter((name) => name.startsWith("pulses.db"))).toStrictEqual([])

@@ -1,6 +1,6 @@
 /** The pulses of a node: one chain at a fixed period, and one for each chain of beacons that it follows. */
 import { mkdir } from "node:fs/promises"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 
 import { readIfThere } from "@tallylight/node/durable-file.js"
 import { UserError } from "@tallylight/node/user-error.js"
@@ -16,9 +16,10 @@ import type { PublishedPulse, PulseReader } from "./pulse-reader.ts"
 import { awaitInstant, schedulePulses } from "./pulse-schedule.ts"
 import { PulseStore } from "./pulse-store.ts"
 import type { PulseSettings } from "./settings.ts"
-import { createSoftwareKey } from "./software-key.ts"
+import { startOfUnit } from "./utc-start.ts"
 
 const fileName = "pulses.db"
+const dayMs = 86_400_000
 
 export type PulsesOptions = {
     /** Of the pulses alone; one process at a time has it. */
@@ -77,18 +78,10 @@ export type Pulses = {
     readonly close: () => Promise<void>
 }
 
-/** Makes what `openPulses` opens, and the key in software where that is what is configured and there is none. */
-export async function createPulses(folder: string, { key }: PulseSettings): Promise<void> {
+/** Makes what `openPulses` opens, and the folder. The key is for `createPulseKey` to make. */
+export async function createPulses(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    if (key.kind === "software") {
-        const path = softwareKeyFile(folder, key)
-        if ((await readIfThere(path)) === undefined) await createSoftwareKey(path)
-    }
     await PulseStore.create(join(folder, fileName))
-}
-
-export function softwareKeyFile(folder: string, { file }: { readonly file: string }): string {
-    return resolve(folder, file)
 }
 
 export async function openPulses({ folder, settings, signer, core, clock }: PulsesOptions): Promise<Pulses> {
@@ -163,7 +156,9 @@ async function currentCertificate(
     if (certificateFile === undefined) {
         const known = (await store.certificates()).find((one) => isOwn(one, signer, subject))
         if (known !== undefined) return known
-        const made = await makeCertificate(signer, subject, clock.now())
+        // A pulse may be of the instant before now, and the clock may be set back a little.
+        const notBefore = startOfUnit("day", Math.max(0, clock.now() - dayMs))
+        const made = await makeCertificate(signer, subject, notBefore)
         await store.keepCertificate(made)
         return made
     }

@@ -1,6 +1,7 @@
 /** Everything about pulses that can be configured, with its default and the reason for it. */
 import { z } from "zod"
 
+import { tokenKeySettings } from "../hsm/rsa-key.ts"
 import { isDistinguishedName } from "./certificate.ts"
 
 const chainIndex = z.int().min(1).max(0x7fffffff)
@@ -11,17 +12,7 @@ const key = z.discriminatedUnion("kind", [
         /** In the folder of the pulses, where the path is no absolute one. */
         file: z.string().min(1).default("pulse-key.pem"),
     }),
-    z.strictObject({
-        kind: z.literal("pkcs11"),
-        /** The module of the HSM's maker, a shared library. */
-        module: z.string().min(1),
-        /** Of the token whose slot is used. */
-        token: z.string().min(1),
-        /** Of the key pair; made in the token where there is none, and never taken out of it. */
-        label: z.string().min(1).default("tallylight-pulses"),
-        /** Holds the user's PIN, for nobody else to read. */
-        pinFile: z.string().min(1),
-    }),
+    tokenKeySettings,
 ])
 
 export const pulseSettings = z.strictObject({
@@ -59,4 +50,5 @@ export const pulseSettings = z.strictObject({
     key: key.prefault({ kind: "software" }),
 })
 
+export type PulseKeySettings = z.output<typeof key>
 export type PulseSettings = z.output<typeof pulseSettings>
