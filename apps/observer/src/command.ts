@@ -1,8 +1,9 @@
-/** The command line of everybody who checks: watch, verify, export, inspect. */
+/** The command line of everybody who checks: watch, verify, verify-pulse, export, inspect. */
 import { Command } from "commander"
 import { exportCommand } from "./export-command.ts"
 import { inspectCommand } from "./inspect-command.ts"
 import { verifyCommand } from "./verify-command.ts"
+import { verifyPulseCommand } from "./verify-pulse-command.ts"
 import { watchCommand } from "./watch-command.ts"
 
 export function observerCommand(stop: AbortSignal): Command {
@@ -10,6 +11,7 @@ export function observerCommand(stop: AbortSignal): Command {
         .description("follow, verify, export and inspect a ledger, trusting nobody")
         .addCommand(watchCommand(stop))
         .addCommand(verifyCommand(stop))
+        .addCommand(verifyPulseCommand(stop))
         .addCommand(exportCommand(stop))
         .addCommand(inspectCommand(stop))
 }

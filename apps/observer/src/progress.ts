@@ -11,10 +11,10 @@ export type Progress = {
 const worthShowing = 100
 
 /** A bar on standard error, for terminals only; it appears when there is enough to do. */
-export function showProgress(verb: string): Progress {
+export function showProgress(verb: string, items = "entries"): Progress {
     if (!isatty(2)) return { update: () => undefined, clear: () => undefined }
     const bar = new cliProgress.SingleBar({
-        format: `${verb} {bar} {percentage}% of {total} entries, {eta_formatted} left`,
+        format: `${verb} {bar} {percentage}% of {total} ${items}, {eta_formatted} left`,
         stream: process.stderr,
         clearOnComplete: true,
         hideCursor: true,

@@ -24,6 +24,7 @@ export type PulseContext = {
     readonly certificate: PulseCertificate | undefined
     /** The text behind the external source id, as far as somebody has it. */
     readonly sourceText?: string | undefined
+    /** The pulses that this one links to, where they were looked up; absent where the trail knows them. */
     readonly linked?: readonly LinkedPulse[]
 }
 
@@ -35,13 +36,13 @@ export function verifyPulse(parsed: ParsedPulse, context: PulseContext): readonl
             return [unchecked("form", parsed.reason)]
         case "pulse": {
             const { pulse, unknownFields } = parsed
-            const { before, certificate, sourceText, linked = [] } = context
+            const { before, certificate, sourceText, linked } = context
             return [
                 holds("form", remark(unknownFields)),
                 checkUris(pulse),
                 ...signerChecks(pulse, certificate),
                 ...chainChecks(pulse, before),
-                checkLinkedPulses(pulse, before?.timeStamp, linked),
+                ...(linked === undefined ? [] : [checkLinkedPulses(pulse, before?.timeStamp, linked)]),
                 checkExternal(pulse, sourceText),
             ]
         }
