@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest"
-import type { HealthSettings } from "./cutoffs.ts"
+import { healthCutoffs, type SampleBits } from "./cutoffs.ts"
 import { HealthTests } from "./health.ts"
 
-const byteSettings: HealthSettings = { sampleBits: 8, minEntropy: 1, alphaExponent: 20 }
-const bitSettings: HealthSettings = { sampleBits: 1, minEntropy: 1, alphaExponent: 20 }
+/** With one bit of min-entropy a sample, and alpha 2^-20. */
+const testsOf = (sampleBits: SampleBits): HealthTests =>
+    new HealthTests(sampleBits, healthCutoffs({ sampleBits, minEntropy: 1, alphaExponent: 20 }))
 
 /** Different from byte to byte, and no byte more often than twice in 512. */
 const varied = (length: number, from = 0): Uint8Array =>
@@ -12,7 +13,7 @@ const same = (length: number, value = 7): Uint8Array => new Uint8Array(length).f
 
 describe("repetition count, with a cutoff of 21", () => {
     test("20 equal samples pass, and 21 fail at the last of them", () => {
-        const tests = new HealthTests(byteSettings)
+        const tests = testsOf(8)
         expect(tests.check(varied(5))).toBeUndefined()
         expect(tests.check(same(20))).toBeUndefined()
         expect(tests.longestRepetition).toBe(20)
@@ -21,7 +22,7 @@ describe("repetition count, with a cutoff of 21", () => {
     })
 
     test("counts across reads, and from the start again after another sample", () => {
-        const tests = new HealthTests(byteSettings)
+        const tests = testsOf(8)
         for (let i = 0; i < 20; i += 1) expect(tests.check(same(1))).toBeUndefined()
         expect(tests.check(Uint8Array.of(8))).toBeUndefined()
         expect(tests.check(same(20))).toBeUndefined()
@@ -29,18 +30,18 @@ describe("repetition count, with a cutoff of 21", () => {
     })
 
     test("counts the very first sample", () => {
-        expect(new HealthTests(byteSettings).check(same(20, 0))).toBeUndefined()
-        expect(new HealthTests(byteSettings).check(same(21, 0))?.count).toBe(21)
+        expect(testsOf(8).check(same(20, 0))).toBeUndefined()
+        expect(testsOf(8).check(same(21, 0))?.count).toBe(21)
     })
 
     test("counts bits across bytes, the most significant first", () => {
-        const tests = new HealthTests(bitSettings)
+        const tests = testsOf(1)
         // Eleven zeros at the end of one, ten at the start of the next: 21.
         expect(tests.check(Uint8Array.of(0b1111_1000, 0b0000_0000))).toBeUndefined()
         expect(tests.longestRepetition).toBe(11)
         expect(tests.check(Uint8Array.of(0b0000_0000, 0b0100_0000))).toBeUndefined()
         expect(tests.longestRepetition).toBe(20)
-        const other = new HealthTests(bitSettings)
+        const other = testsOf(1)
         expect(other.check(Uint8Array.of(0b1111_1000, 0, 0, 0b0010_0000))?.test).toBe("repetition")
     })
 })
@@ -59,7 +60,7 @@ describe("adaptive proportion, with a window of 512 and a cutoff of 311", () => 
     }
 
     test("310 of a window pass, and 311 fail", () => {
-        const tests = new HealthTests(byteSettings)
+        const tests = testsOf(8)
         expect(tests.check(window(310))).toBeUndefined()
         expect(tests.windowCount).toBe(310)
         expect(tests.mostFrequent).toBe(310)
@@ -67,7 +68,7 @@ describe("adaptive proportion, with a window of 512 and a cutoff of 311", () => 
     })
 
     test("each window begins with its own first sample and a count of one", () => {
-        const tests = new HealthTests(byteSettings)
+        const tests = testsOf(8)
         expect(tests.check(window(310))).toBeUndefined()
         expect(tests.check(varied(1))).toBeUndefined()
         expect(tests.windowCount).toBe(1)
@@ -79,7 +80,7 @@ describe("adaptive proportion, with a window of 512 and a cutoff of 311", () => 
 
     test("a window of bits has 1024 samples, and fails at 589", () => {
         // Three ones and a zero, over and over: three quarters are ones, never more than three in a row.
-        const tests = new HealthTests(bitSettings)
+        const tests = testsOf(1)
         expect(tests.check(same(98, 0b1110_1110))).toBeUndefined()
         expect(tests.windowCount).toBe(588)
         expect(tests.check(same(1, 0b1110_1110))).toEqual({
@@ -89,7 +90,7 @@ describe("adaptive proportion, with a window of 512 and a cutoff of 311", () => 
             cutoff: 589,
         })
         // Half ones: exactly 512 of a window.
-        const fair = new HealthTests(bitSettings)
+        const fair = testsOf(1)
         expect(fair.check(same(128, 0b1100_1100))).toBeUndefined()
         expect(fair.windowCount).toBe(512)
         expect(fair.check(same(1, 0b0111_1111))).toBeUndefined()

@@ -2,7 +2,7 @@
  * The continuous health tests of SP 800-90B §4.4 on raw samples, in the order in which the source made them. Samples of
  * one bit come packed in bytes, the most significant bit first.
  */
-import { healthCutoffs, type Cutoffs, type HealthSettings, type SampleBits } from "./cutoffs.ts"
+import type { Cutoffs, SampleBits } from "./cutoffs.ts"
 
 export type HealthFailure = {
     readonly test: "repetition" | "proportion"
@@ -27,10 +27,9 @@ export class HealthTests {
     #left = 0
     #mostFrequent = 0
 
-    /** Throws UnusableSettings where a test could never fail. */
-    constructor(settings: HealthSettings) {
-        this.cutoffs = healthCutoffs(settings)
-        this.#sampleBits = settings.sampleBits
+    constructor(sampleBits: SampleBits, cutoffs: Cutoffs) {
+        this.cutoffs = cutoffs
+        this.#sampleBits = sampleBits
     }
 
     get samples(): number {

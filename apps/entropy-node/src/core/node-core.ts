@@ -2,18 +2,19 @@
  * What the node's HTTP side asks of the process that has the devices: directly where both are one, through messages
  * where worker processes serve HTTP. Everything that crosses is plain data.
  */
+import type { SourceState } from "@tallylight/protocol/round/statement.js"
 import type { SourceFacts, SourceKind } from "../sources/source.ts"
 
-/**
- * `missing`: its device cannot be opened. `starting`: its start-up test is under way. `failed`: a health test failed;
- * it is on its way to a new start-up test.
- */
-export type SourceState = "missing" | "starting" | "healthy" | "failed"
+export type { SourceState } from "@tallylight/protocol/round/statement.js"
 
 export type SourceStatus = {
     readonly name: string
     readonly kind: SourceKind
     readonly simulated: boolean
+    /**
+     * `missing`: its device cannot be opened. `starting`: its start-up test is under way. `failed`: a health test
+     * failed; it is on its way to a new start-up test.
+     */
     readonly state: SourceState
     /** Why it is not healthy; empty where it is. */
     readonly reason: string

@@ -1,0 +1,361 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { toHex } from "@tallylight/crypto/bytes.js"
+import { makeLogger } from "@tallylight/node/logger.js"
+import { UserError } from "@tallylight/node/user-error.js"
+import { ManualClock, settle } from "@tallylight/protocol/ports/manual-clock.js"
+import { seededRandom } from "@tallylight/protocol/ports/seeded-random.js"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { openCore, type ConfiguredSource, type Core } from "./core.ts"
+import { noMeter } from "./meter.ts"
+import { NotReady, QueueEmpty } from "./node-core.ts"
+import { ScriptedSource } from "./scripted-source.ts"
+import { coreSettings } from "./settings.ts"
+
+let folder: string
+let clock: ManualClock
+let chip: ScriptedSource
+let quantis: ScriptedSource
+let system: ScriptedSource
+let counted: string[]
+let faults: unknown[]
+let cores: Core[]
+beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tallylight-core-"))
+    clock = new ManualClock(1_000_000)
+    chip = new ScriptedSource("chip", { kind: "atecc608a", simulated: true })
+    quantis = new ScriptedSource("quantis")
+    system = new ScriptedSource("system", { kind: "system" })
+    counted = []
+    faults = []
+    cores = []
+})
+afterEach(async () => {
+    for (const core of cores) await core.stop()
+    expect([chip.held, quantis.held, system.held]).toEqual([0, 0, 0])
+    expect(clock.waiting).toBe(0)
+    expect(faults).toEqual([])
+    await rm(folder, { recursive: true })
+})
+
+const full = (name: string, driver: ScriptedSource): ConfiguredSource => ({
+    name,
+    driver,
+    minEntropy: 8,
+    sampleBits: 8,
+})
+
+async function open(settings: Parameters<typeof coreSettings.parse>[0] = {}, sources?: ConfiguredSource[]) {
+    const core = await openCore({
+        settings: coreSettings.parse(settings),
+        sources: sources ?? [full("chip", chip), full("quantis", quantis)],
+        system,
+        dir: { file: (name) => join(folder, name) },
+        identity: "node",
+        clock,
+        random: seededRandom("pauses"),
+        log: makeLogger({ name: "entropy-node", level: "silent" }),
+        meter: {
+            ...noMeter,
+            failed: (source, failure) => counted.push(`${source} ${failure}`),
+            ready: (isReady) => counted.push(isReady ? "ready" : "not ready"),
+        },
+        onFault: (error) => faults.push(error),
+    })
+    cores.push(core)
+    return core
+}
+
+async function start(settings?: object, sources?: ConfiguredSource[]): Promise<Core> {
+    const core = await open(settings, sources)
+    core.start()
+    await settle()
+    return core
+}
+
+/** What takes the disk's time, and not the clock's. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+    while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 2))
+}
+
+const queued = (core: Core, bytes: number) => until(async () => (await core.status()).queue.bytes >= bytes)
+const stateOf = async (core: Core, name: string) =>
+    (await core.status()).sources.find((source) => source.name === name)
+
+describe("a node gives nothing", () => {
+    test("before its sources have passed their start-up tests", async () => {
+        const core = await open({ minimumHealthySources: 2 })
+        for (const asked of [core.seed(), core.raw(1), core.draw(), core.localValue()]) {
+            await expect(asked).rejects.toThrow(NotReady)
+        }
+        await expect(core.seed()).rejects.toMatchObject({
+            reasons: [
+                "0 of at least 2 sources are healthy",
+                "chip is starting: it is not open yet",
+                "quantis is starting: it is not open yet",
+                "system is starting: it is not open yet",
+            ],
+        })
+        core.start()
+        await settle()
+        expect((await core.seed()).seed).toHaveLength(64)
+        expect((await core.status()).unready).toEqual([])
+        expect(counted).toEqual(["ready"])
+    })
+
+    test("with fewer healthy sources than it needs, also when they fail later, and says which", async () => {
+        const core = await start({ minimumHealthySources: 2 })
+        await queued(core, 4096)
+        await core.raw(10)
+        const before = (await core.status()).queue.bytes
+        quantis.plugged = false
+        await clock.advance(60_000)
+        await until(async () => (await stateOf(core, "quantis"))?.state === "missing")
+        const reasons = [
+            "1 of at least 2 sources are healthy",
+            "quantis is missing: there is no such device; plug it in",
+        ]
+        for (const asked of [core.seed(), core.raw(1), core.draw(), core.localValue()]) {
+            await expect(asked).rejects.toMatchObject({ reasons })
+        }
+        const { unready, queue } = await core.status()
+        expect(unready).toEqual(reasons)
+        expect(queue.handedOut).toBe(10)
+        expect(queue.bytes).toBeGreaterThanOrEqual(before)
+        quantis.plugged = true
+        await clock.advance(60_000)
+        await until(async () => (await core.status()).unready.length === 0)
+        expect(await core.seed()).toMatchObject({ sources: ["chip", "quantis", "system"] })
+        expect(counted.filter((event) => event.endsWith("ready"))).toEqual(["ready", "not ready", "ready"])
+    })
+
+    test("where only the operating system's source is healthy, or where it is not", async () => {
+        chip.plugged = false
+        quantis.plugged = false
+        const core = await start()
+        expect(await stateOf(core, "system")).toMatchObject({ state: "healthy" })
+        await expect(core.seed()).rejects.toThrow("0 of at least 1 sources are healthy")
+        await core.stop()
+        ;[chip.plugged, quantis.plugged, system.plugged] = [true, true, false]
+        const other = await start()
+        await expect(other.seed()).rejects.toMatchObject({
+            reasons: ["system is missing: there is no such device; plug it in"],
+        })
+    })
+
+    test("because of a seed file alone", async () => {
+        const core = await start()
+        await core.stop()
+        chip.plugged = false
+        quantis.plugged = false
+        await expect((await start()).seed()).rejects.toThrow(NotReady)
+    })
+})
+
+describe("a failed health test", () => {
+    test("takes the source out, with an alarm that outlives the process, until it passes a new start-up test", async () => {
+        const core = await start({}, [full("quantis", quantis)])
+        await queued(core, 4096)
+        const before = (await core.status()).queue.bytes
+        quantis.stuckAt = 7
+        await clock.advance(70)
+        await until(async () => (await stateOf(core, "quantis"))?.state === "failed")
+        const what = "the repetition count test failed: 5 samples in a row were 7, and 5 are too many"
+        await expect(core.raw(1)).rejects.toMatchObject({
+            reasons: ["0 of at least 1 sources are healthy", `quantis is failed: ${what}`],
+        })
+        expect(counted).toEqual(["ready", "not ready", "quantis repetition"])
+        await until(async () => (await core.status()).alarms.length > 0)
+        const { alarms, queue } = await core.status()
+        expect(alarms).toEqual([{ id: 1, time: alarms[0]?.time, source: "quantis", what }])
+        expect(queue.bytes).toBe(before)
+        await clock.advance(60_000)
+        const health = (await core.status()).sources[0]?.health
+        expect(health?.repetitionFailures).toBe(1)
+        expect(health?.startupFailures).toBeGreaterThan(0)
+        quantis.stuckAt = undefined
+        await clock.advance(60_000)
+        await until(async () => (await core.status()).unready.length === 0)
+        await core.stop()
+        expect((await (await open()).status()).alarms.at(-1)).toMatchObject({
+            id: 1,
+            source: "quantis",
+            what,
+        })
+    })
+})
+
+describe("raw bytes", () => {
+    test("come from the sources that count, each once, and none that went into the pool", async () => {
+        const core = await start({ queue: { chunk: 1024 } })
+        await clock.advance(100)
+        await queued(core, 4 * 1024)
+        const raw = await core.raw(4 * 1024)
+        expect(raw).toMatchObject({ sources: ["chip", "quantis"], simulated: true, consumption: "once" })
+        const pieces = [chip, quantis].flatMap(({ given }) =>
+            given.slice(1).map((chunk) => toHex(chunk.slice(64))),
+        )
+        for (let at = 0; at < raw.bytes.length; at += 1024) {
+            expect(pieces).toContain(toHex(raw.bytes.subarray(at, at + 1024)))
+        }
+        const { queue } = await core.status()
+        await expect(core.raw(queue.bytes + 1)).rejects.toThrow(QueueEmpty)
+    })
+
+    test("fill the queue at the set pace, and an idle node reads little", async () => {
+        const core = await start({ queue: { capacity: 8192, chunk: 1024 } }, [full("quantis", quantis)])
+        for (let i = 0; i < 8; i += 1) {
+            await queued(core, 1024 * (i + 1))
+            await clock.advance(20)
+        }
+        await clock.advance(1000)
+        const before = (await stateOf(core, "quantis"))?.bytes ?? 0
+        await clock.advance(10_000)
+        expect((await stateOf(core, "quantis"))?.bytes).toBe(before + 2560)
+        expect((await core.status()).queue.bytes).toBe(8192)
+    })
+
+    test("are kept where that was set, also over the next start, as is the size of the queue", async () => {
+        const core = await start()
+        await queued(core, 4096)
+        expect(await core.setConsumption("keep")).toBe("keep")
+        expect(await core.setQueue({ capacity: 2048 })).toEqual({ capacity: 2048, chunk: 4096 })
+        const first = await core.raw(2048)
+        expect(first.consumption).toBe("keep")
+        expect(await core.raw(2048)).toEqual(first)
+        await core.stop()
+        const again = await start()
+        expect((await again.status()).queue).toMatchObject({
+            capacity: 2048,
+            consumption: "keep",
+            bytes: 2048,
+        })
+        expect(await again.raw(2048)).toEqual(first)
+    })
+})
+
+describe("the pool", () => {
+    test("gives nobody the same seed", async () => {
+        const core = await start()
+        const seeds = await Promise.all(Array.from({ length: 100 }, () => core.seed()))
+        expect(new Set(seeds.map(({ seed }) => toHex(seed))).size).toBe(100)
+        expect(seeds[0]).toMatchObject({ simulated: true, sources: ["chip", "quantis", "system"] })
+    })
+
+    test("has in it what every source gave, the operating system's too, from the first output on", async () => {
+        const outputs = new Set<string>()
+        const names = ["chip", "quantis", "system"] as const
+        for (const changed of [undefined, ...names]) {
+            const seedOf = (name: string): string => (name === changed ? `another ${name}` : name)
+            chip = new ScriptedSource(seedOf("chip"))
+            quantis = new ScriptedSource(seedOf("quantis"))
+            system = new ScriptedSource(seedOf("system"), { kind: "system" })
+            const core = await start({ minimumHealthySources: 2 })
+            outputs.add(toHex((await core.seed()).seed))
+            await core.stop()
+            await rm(join(folder, "fortuna.seed"))
+            await rm(join(folder, "raw.db"))
+        }
+        expect(outputs.size).toBe(4)
+    })
+
+    test("is reseeded as time goes on, and says when", async () => {
+        const core = await start()
+        const { reseeds } = await core.seed()
+        await queued(core, 4096)
+        for (let i = 0; i < 40; i += 1) await clock.advance(250)
+        const { pool, time } = await core.status()
+        expect(pool.reseeds).toBeGreaterThan(reseeds)
+        expect(time - (pool.lastReseed ?? 0)).toBeLessThan(10_000)
+    })
+
+    test("writes a new seed file every ten minutes, and at the end", async () => {
+        const core = await start()
+        const seedFile = (): Promise<string> => readFile(join(folder, "fortuna.seed"), "hex")
+        await clock.advance(599_999)
+        await expect(seedFile()).rejects.toThrow("ENOENT")
+        await clock.advance(1)
+        await until(() =>
+            seedFile().then(
+                () => true,
+                () => false,
+            ),
+        )
+        const first = await seedFile()
+        await core.stop()
+        expect(await seedFile()).not.toBe(first)
+    })
+})
+
+describe("a local value", () => {
+    test("is a hash over fresh bytes of every healthy source", async () => {
+        const core = await start({}, [full("quantis", quantis)])
+        const value = await core.localValue()
+        expect(value).toMatchObject({ sources: ["quantis", "system"], simulated: false })
+        expect(value.value).toHaveLength(64)
+        expect([quantis, system].map(({ given }) => given.some(({ length }) => length === 64))).toEqual([
+            true,
+            true,
+        ])
+        expect(toHex((await core.localValue()).value)).not.toBe(toHex(value.value))
+    })
+
+    test("takes as much of a source as holds 512 bits by its own account", async () => {
+        const poor = { ...full("quantis", quantis), minEntropy: 0.5 }
+        const core = await start({}, [poor])
+        await core.localValue()
+        expect(quantis.given.map(({ length }) => length)).toContain(1024)
+    })
+
+    test("leaves out a source that takes longer than five seconds, and is refused without a second one", async () => {
+        // With a full queue nothing waits for the disk, which the clock does not wait for.
+        const core = await start({ queue: { capacity: 1024, chunk: 1024 } })
+        await queued(core, 1024)
+        chip.pace = { bytes: 1, ms: 1000, clock }
+        await clock.advance(1000)
+        const value = core.localValue()
+        for (let i = 0; i < 6; i += 1) await clock.advance(1000)
+        expect(await value).toMatchObject({ sources: ["quantis", "system"], simulated: true })
+        quantis.pace = chip.pace
+        await clock.advance(1000)
+        const refused = core.localValue().catch((error: unknown) => error)
+        for (let i = 0; i < 6; i += 1) await clock.advance(1000)
+        expect(await refused).toMatchObject({
+            name: "NotReady",
+            reasons: ["a local value takes fresh bytes of two sources; system gave any"],
+        })
+    })
+})
+
+describe("what a party draws", () => {
+    test("comes with the sources as they are", async () => {
+        const core = await start()
+        const drawn = await core.draw()
+        expect(drawn.bytes).toHaveLength(64)
+        expect(drawn).toMatchObject({ time: 1_000_000, simulated: true })
+        expect(
+            drawn.sources.map(({ name, state, kind, simulated }) => [name, state, kind, simulated]),
+        ).toEqual([
+            ["chip", "healthy", "atecc608a", true],
+            ["quantis", "healthy", "character-device", false],
+            ["system", "healthy", "system", false],
+        ])
+        expect(drawn.sources[0]?.facts).toEqual({ opened: 1 })
+    })
+})
+
+describe("settings are refused", () => {
+    test("with two sources of one name", async () => {
+        await expect(open({}, [full("chip", chip), full("chip", quantis)])).rejects.toThrow(UserError)
+        await expect(open({}, [full("system", chip)])).rejects.toThrow(
+            "two sources are called system; each needs a name of its own",
+        )
+    })
+
+    test("with a declaration under which no test could fail", async () => {
+        const sources = [{ ...full("chip", chip), minEntropy: 0.01 }]
+        await expect(open({}, sources)).rejects.toThrow(UserError)
+        await expect(open({}, sources)).rejects.toThrow("source chip: with 0.01 bits of min-entropy")
+    })
+})

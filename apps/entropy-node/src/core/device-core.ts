@@ -1,0 +1,249 @@
+/** The sources, the pool and the raw bytes together, and whether any may be given. */
+import { healthCutoffs, UnusableSettings } from "@tallylight/entropy/cutoffs.js"
+import { UserError } from "@tallylight/node/user-error.js"
+import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
+import type { AlarmBook } from "./alarms.ts"
+import { systemName, type ConfiguredSource, type Core, type CoreOptions, type DrawnBytes } from "./core.ts"
+import { makeLocalValue, type LocalValue } from "./local-value.ts"
+import { noMeter, type Meter } from "./meter.ts"
+import {
+    NotReady,
+    type Consumption,
+    type GeneratorSeed,
+    type NodeStatus,
+    type QueueSettings,
+    type RawBytes,
+    type SourceState,
+    type SourceStatus,
+} from "./node-core.ts"
+import type { Pool } from "./pool.ts"
+import type { RawFile } from "./raw-file.ts"
+import type { RawQueue } from "./raw-queue.ts"
+import { whyNotReady } from "./readiness.ts"
+import { WatchedSource, type SourceUse } from "./watched-source.ts"
+
+/** Of each chunk so many bytes go to the pool, as two events, and the others to readers of raw bytes. */
+const poolShare = 64
+const seedBytes = 64
+
+/** What lies on the disk. */
+export type Parts = {
+    readonly file: RawFile
+    readonly alarms: AlarmBook
+    readonly queue: RawQueue
+    readonly pool: Pool
+}
+
+export class DeviceCore implements Core {
+    readonly #options: CoreOptions
+    readonly #meter: Meter
+    readonly #parts: Parts
+    readonly #counting: readonly WatchedSource[]
+    readonly #system: WatchedSource
+    readonly #startedAt: UnixMs
+    readonly #ending = new AbortController()
+    #running: readonly Promise<void>[] = []
+    #ready = false
+    #stopped: Promise<void> | undefined
+
+    constructor(options: CoreOptions, parts: Parts) {
+        this.#options = options
+        this.#meter = options.meter ?? noMeter
+        this.#parts = parts
+        this.#startedAt = options.clock.now()
+        const system = { name: systemName, driver: options.system, minEntropy: 8, sampleBits: 8 } as const
+        this.#system = this.#watch(system, 0)
+        this.#counting = options.sources.map((source, i) => this.#watch(source, i + 1))
+    }
+
+    start(): void {
+        const { signal } = this.#ending
+        const loops = [...this.#all.map((source) => source.run(signal)), this.#keepSeedFile(signal)]
+        this.#running = loops.map((loop) =>
+            loop.catch((error: unknown) => {
+                if (!signal.aborted) this.#options.onFault(error)
+            }),
+        )
+    }
+
+    stop(): Promise<void> {
+        this.#stopped ??= (async () => {
+            this.#ending.abort()
+            await Promise.all(this.#running)
+            await this.#parts.pool.writeSeedFile()
+            await this.#parts.file.close()
+        })()
+        return this.#stopped
+    }
+
+    status(): Promise<NodeStatus> {
+        const { settings, clock, identity } = this.#options
+        const { queue, pool, alarms } = this.#parts
+        return Promise.resolve({
+            time: clock.now(),
+            startedAt: this.#startedAt,
+            identity,
+            simulated: this.#simulated,
+            unready: this.#whyNotReady(),
+            minimumHealthySources: settings.minimumHealthySources,
+            sources: this.#statuses(),
+            pool: { drbg: "fortuna", reseeds: pool.reseeds, lastReseed: pool.lastReseed },
+            queue: {
+                ...queue.settings,
+                bytes: queue.bytes,
+                handedOut: queue.handedOut,
+                consumption: queue.consumption,
+            },
+            alarms: alarms.latest,
+        })
+    }
+
+    async seed(): Promise<GeneratorSeed> {
+        await this.#refuseUnlessReady()
+        const { pool } = this.#parts
+        const seed = pool.read(seedBytes)
+        this.#meter.gave("seed", seedBytes)
+        return {
+            seed,
+            reseeds: pool.reseeds,
+            // A ready node's sources have reseeded it.
+            lastReseed: pool.lastReseed ?? this.#startedAt,
+            sources: this.#all.filter(({ healthy }) => healthy).map(({ name }) => name),
+            simulated: this.#simulated,
+        }
+    }
+
+    async raw(length: number): Promise<RawBytes> {
+        await this.#refuseUnlessReady()
+        const raw = await this.#parts.queue.take(length)
+        this.#meter.gave("raw", length)
+        return raw
+    }
+
+    async localValue(): Promise<LocalValue> {
+        await this.#refuseUnlessReady()
+        const value = await makeLocalValue(this.#all, this.#options.clock, () =>
+            this.#parts.pool.read(seedBytes),
+        )
+        this.#meter.gave("local-value", value.value.length)
+        return { ...value, simulated: this.#simulated }
+    }
+
+    async draw(): Promise<DrawnBytes> {
+        await this.#refuseUnlessReady()
+        const bytes = this.#parts.pool.read(seedBytes)
+        this.#meter.gave("draw", seedBytes)
+        return {
+            bytes,
+            time: this.#options.clock.now(),
+            sources: this.#statuses(),
+            simulated: this.#simulated,
+        }
+    }
+
+    setQueue(settings: Partial<QueueSettings>): Promise<QueueSettings> {
+        return this.#parts.queue.set(settings)
+    }
+
+    setConsumption(consumption: Consumption): Promise<Consumption> {
+        return this.#parts.queue.setConsumption(consumption)
+    }
+
+    get #all(): readonly WatchedSource[] {
+        return [...this.#counting, this.#system]
+    }
+
+    /** Of any source, since what one gave stays in the pool when it fails. */
+    get #simulated(): boolean {
+        return this.#counting.some(({ simulated }) => simulated)
+    }
+
+    #statuses(): SourceStatus[] {
+        return this.#all.map((source) => source.status())
+    }
+
+    #whyNotReady(): string[] {
+        return whyNotReady({
+            counting: this.#counting.map((source) => source.status()),
+            system: this.#system.status(),
+            minimumHealthySources: this.#options.settings.minimumHealthySources,
+        })
+    }
+
+    #refuseUnlessReady(): Promise<void> {
+        const reasons = this.#whyNotReady()
+        return reasons.length === 0 ? Promise.resolve() : Promise.reject(new NotReady(reasons))
+    }
+
+    #watch(source: ConfiguredSource, index: number): WatchedSource {
+        const { settings, clock, random } = this.#options
+        return new WatchedSource({
+            ...source,
+            cutoffs: cutoffsOf(source, settings.health.alphaExponent),
+            startupSamples: settings.health.startupSamples,
+            retry: settings.retry,
+            clock,
+            random,
+            use: this.#use(source, index),
+        })
+    }
+
+    #use({ name, driver: { simulated }, bytesPerSecond }: ConfiguredSource, index: number): SourceUse {
+        const { pace } = this.#options.settings
+        const { queue, pool } = this.#parts
+        const events = pool.stream(index)
+        const isRaw = index > 0
+        return {
+            admit: (samples) => pool.admit(samples),
+            demand() {
+                if (!isRaw || queue.room === 0)
+                    return { bytes: poolShare, perSecond: pace.idleBytesPerSecond }
+                const bytes = poolShare + Math.min(queue.settings.chunk, queue.room)
+                return { bytes, perSecond: bytesPerSecond ?? pace.bytesPerSecond }
+            },
+            async take(bytes) {
+                // A byte has one consumer: whoever buys raw bytes does not know what went into the pool.
+                events.add(bytes.subarray(0, poolShare))
+                if (bytes.length > poolShare) {
+                    await queue.put({ bytes: bytes.subarray(poolShare), source: name, simulated })
+                }
+            },
+            count: (bytes) => this.#meter.read(name, bytes),
+            changed: (state, reason) => this.#sourceChanged(name, state, reason),
+            alarm: async (failure, what) => {
+                this.#meter.failed(name, failure)
+                this.#options.log.warn({ source: name, failure, reason: what }, "source failed")
+                await this.#parts.alarms.add({ time: this.#options.clock.now(), source: name, what })
+            },
+        }
+    }
+
+    #sourceChanged(name: string, state: SourceState, reason: string): void {
+        const { log } = this.#options
+        this.#meter.changed(name, state)
+        log.info({ source: name, state, reason }, "source changed")
+        const reasons = this.#whyNotReady()
+        const isReady = reasons.length === 0
+        if (isReady === this.#ready) return
+        this.#ready = isReady
+        this.#meter.ready(isReady)
+        if (isReady) log.info("ready")
+        else log.error({ reasons }, "not ready: no bytes are given")
+    }
+
+    async #keepSeedFile(signal: AbortSignal): Promise<void> {
+        for (;;) {
+            await this.#options.clock.sleep(this.#options.settings.seedFile.rewriteMs, signal)
+            await this.#parts.pool.writeSeedFile()
+        }
+    }
+}
+
+function cutoffsOf({ name, sampleBits, minEntropy }: ConfiguredSource, alphaExponent: number) {
+    try {
+        return healthCutoffs({ sampleBits, minEntropy, alphaExponent })
+    } catch (error) {
+        if (!(error instanceof UnusableSettings)) throw error
+        throw new UserError(`source ${name}: ${error.message}`)
+    }
+}

@@ -1,0 +1,52 @@
+/** A pulse's localRandomValue: SHA-512 over the fresh output of at least two sources, and the pool's. */
+import { createHash } from "node:crypto"
+import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import { NotReady } from "./node-core.ts"
+import type { WatchedSource } from "./watched-source.ts"
+
+export type LocalValue = {
+    /** 64 bytes. */
+    readonly value: Uint8Array
+    /** Whose fresh bytes are in it: at least two, of which the operating system may be one. */
+    readonly sources: readonly string[]
+    readonly simulated: boolean
+}
+
+/** A source that takes longer is left out: pulses have their time. */
+const longestWaitMs = 5000
+
+export async function makeLocalValue(
+    sources: readonly WatchedSource[],
+    clock: Clock,
+    readPool: () => Uint8Array,
+): Promise<Omit<LocalValue, "simulated">> {
+    const asked = sources.filter(({ healthy }) => healthy)
+    const answers = await Promise.all(asked.map((source) => freshOutput(source, clock)))
+    const given = answers.filter((answer) => answer !== undefined)
+    const names = given.map(({ name }) => name)
+    if (given.length < 2) {
+        throw new NotReady([
+            `a local value takes fresh bytes of two sources; ${names.join() || "none"} gave any`,
+        ])
+    }
+    const hash = createHash("sha512")
+    for (const { bytes } of given) hash.update(bytes)
+    return { value: Uint8Array.from(hash.update(readPool()).digest()), sources: names }
+}
+
+/** Undefined where it fails or takes too long, which its own status tells. */
+async function freshOutput(
+    source: WatchedSource,
+    clock: Clock,
+): Promise<{ name: string; bytes: Uint8Array } | undefined> {
+    const { minEntropy, sampleBits } = source.status()
+    // As much as the hash can hold, by what the source declares.
+    const length = Math.ceil((Math.ceil(512 / minEntropy) * sampleBits) / 8)
+    const given = new AbortController()
+    const bytes = await Promise.race([
+        source.fresh(length).catch(() => undefined),
+        clock.sleep(longestWaitMs, given.signal).catch(() => undefined),
+    ])
+    given.abort()
+    return bytes instanceof Uint8Array ? { name: source.name, bytes } : undefined
+}
