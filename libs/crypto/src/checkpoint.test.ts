@@ -139,10 +139,10 @@ describe("the text", () => {
 
     test("is not made of what would not be read back", () => {
         for (const origin of ["", "a\nb", text.slice(0, -1), "a\rb", "\udc00"]) {
-            expect(() => formatCheckpoint({ ...checkpoint, origin })).toThrow()
+            expect(() => formatCheckpoint({ ...checkpoint, origin })).toThrow("no well-formed checkpoint")
         }
         for (const size of [-1, 0.5, NaN, Infinity, 2 ** 53, 1e21]) {
-            expect(() => formatCheckpoint({ ...checkpoint, size })).toThrow()
+            expect(() => formatCheckpoint({ ...checkpoint, size })).toThrow("no well-formed checkpoint")
         }
         expect(() => formatCheckpoint({ ...checkpoint, root: new Uint8Array(31) })).toThrow()
     })
@@ -152,6 +152,10 @@ describe("a signed checkpoint", () => {
     const note = signCheckpoint(checkpoint, seed)
     const log = { origin: checkpoint.origin, publicKey }
     const witness = { name: "witness.example/w1", seed: fromHex("04".repeat(32)), time: 1_800_000_000 }
+
+    test("is a note that the log signs under its origin", () => {
+        expect(signCheckpoint(checkpoint, seed)).toBe(signNote(text, { name: checkpoint.origin, seed }))
+    })
 
     test("opens, cosigned or not", () => {
         expect(openCheckpoint(note, log)).toEqual(checkpoint)

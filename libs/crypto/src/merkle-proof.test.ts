@@ -229,6 +229,9 @@ test("bytes do not pass for hashes of another length", () => {
     const short = new Uint8Array(31)
     expect(verifyInclusion({ index: 0, size: 1, leaf: short, proof: [], root: short })).toBe(false)
     expect(verifyConsistency({ from: 2, to: 2, fromRoot: short, toRoot: short, proof: [] })).toBe(false)
+    const growth = { from: 1, to: 2, fromRoot: left, toRoot: roots[2]!, proof: [right] }
+    expect(verifyConsistency(growth)).toBe(true)
+    expect(verifyConsistency({ ...growth, fromRoot: shifted.leaf, proof: shifted.proof })).toBe(false)
 })
 
 test("a leaf of a larger tree is not the only leaf of a smaller one", () => {
@@ -244,6 +247,7 @@ test("there are no proofs outside of the tree", () => {
 
 test("a reader that returns something else than a hash stops the proof", () => {
     expect(() => inclusionProof(0, 2, () => new Uint8Array(31))).toThrow("level 0, index 1")
+    expect(() => inclusionProof(0, 8, () => new Uint8Array(33))).toThrow("level 2, index 1 is")
 })
 
 test("trees of more than 2^32 leaves", () => {

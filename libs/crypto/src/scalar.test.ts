@@ -25,6 +25,12 @@ describe("encoding", () => {
         )
     })
 
+    test("is given to both ends of the range, zero and q - 1", () => {
+        expect(toHex(encodeScalar(0n))).toBe("00".repeat(32))
+        expect(decodeScalar(new Uint8Array(32))).toBe(0n)
+        expect(decodeScalar(encodeScalar(order - 1n))).toBe(order - 1n)
+    })
+
     test("has one spelling: q - 1 decodes, q and everything above does not", () => {
         expect(decodeScalar(numberToBytesLE(order - 1n, 32))).toBe(order - 1n)
         expect(decodeScalar(numberToBytesLE(order, 32))).toBeUndefined()

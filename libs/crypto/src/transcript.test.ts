@@ -28,7 +28,7 @@ test("has one reading: other tags, other parts or another split give other bytes
 
 test("takes printable ASCII for a tag, and nothing else", () => {
     expect(transcript(" ~")).toHaveLength(6)
-    for (const tag of ["", "é", "tally\n", "\u007f", "\u0000", "ｔ"]) {
+    for (const tag of ["", "é", "étag", "\ntag", "tag\n", "ta\u0000g", "\u007f", "ｔ"]) {
         expect(() => transcript(tag)).toThrow(RangeError)
     }
 })
