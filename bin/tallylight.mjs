@@ -6,6 +6,7 @@ const apps = {
     pdl: ["../apps/pdl/dist/command.js", "pdlCommand"],
     requester: ["../apps/requester/dist/command.js", "requesterCommand"],
     party: ["../apps/party/dist/command.js", "partyCommand"],
+    "entropy-node": ["../apps/entropy-node/dist/command.js", "entropyNodeCommand"],
     observer: ["../apps/observer/dist/command.js", "observerCommand"],
     demo: ["../apps/observer/dist/demo-command.js", "demoCommand"],
 }

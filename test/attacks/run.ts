@@ -3,6 +3,7 @@ import { ciphertexts } from "./ciphertexts.ts"
 import { followers } from "./followers.ts"
 import { audits } from "./ledger.ts"
 import { neighbours } from "./neighbours.ts"
+import { pulses } from "./pulses.ts"
 import { expiries, registrations } from "./registrations.ts"
 import { rounds, silences } from "./rounds.ts"
 import { shares } from "./shares.ts"
@@ -12,7 +13,7 @@ import type { Group, Listed } from "./attack.ts"
 
 export const groups: readonly Group[] = [
     ...[vrf, ciphertexts, registrations, expiries, rounds, silences, shares, audits, followers, sockets],
-    ...[neighbours],
+    ...[pulses, neighbours],
 ]
 
 /** Rejects at the first attack that is not stopped, or not by what should stop it. */

@@ -1,5 +1,5 @@
 /** A whole network on this machine: real processes, real sockets, and an observer that trusts none of them. */
-import { access, mkdir } from "node:fs/promises"
+import { access, mkdir, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { UserError } from "@tallylight/node/user-error.js"
@@ -22,10 +22,17 @@ export type DemoOptions = {
 /** Ten parties in three processes, as three organisations would run them. */
 const partyCounts = [4, 3, 3]
 
+/** Which entropy node, from 1, each of those draws from. */
+const nodeOf = [1, 2, 2]
+
 /** Without a verified round for that long, something is wrong. */
 const patienceMs = 60_000
 
-const config = fileURLToPath(new URL("../../../config/local/pdl.jsonc", import.meta.url))
+function localConfig(app: string): string {
+    return fileURLToPath(new URL(`../../../config/local/${app}.jsonc`, import.meta.url))
+}
+
+type DemoNode = { readonly url: string; readonly identity: string }
 
 /** Until that many rounds were verified or `stop` aborts; rejects with a {@link UserError} if the network fails. */
 export async function runDemo(options: DemoOptions): Promise<void> {
@@ -73,8 +80,13 @@ class DemoNetwork {
         const url = await this.#startServer()
         onNews(`ledger server at ${url}`)
         const observed = this.#observe(url)
-        const parties = partyCounts.map((count, at) => {
-            const own = ["--count", String(count)]
+        const nodes = await Promise.all([...new Set(nodeOf)].map((number) => this.#startNode(number, url)))
+        onNews(
+            `${nodes.length} entropy nodes with simulated chips, at ${nodes.map((node) => node.url).join(" and ")}`,
+        )
+        const parties = partyCounts.map(async (count, at) => {
+            const node = nodes[(nodeOf[at] ?? 1) - 1]
+            const own = ["--count", String(count), "--config", await this.#partyConfig(at + 1, node)]
             return this.#startApp("party", `parties-${at + 1}`, own, ["--url", url, ...own])
         })
         await Promise.all(parties)
@@ -92,16 +104,42 @@ class DemoNetwork {
 
     /** Resolves with the address at which it listens. */
     async #startServer(): Promise<string> {
-        return new Promise((listening, reject) => {
-            const onLine = (line: string): void => {
-                const { url } = JSON.parse(line) as { url: string }
-                listening(url)
-            }
-            const own = ["--config", config]
-            this.#startApp("pdl", "pdl", own, ["--url", this.#options.url, "--json"], { onLine }).catch(
-                reject,
-            )
+        const own = ["--config", localConfig("pdl")]
+        const said = await this.#startListening("pdl", "pdl", own, [...own, "--url", this.#options.url])
+        return (JSON.parse(said) as { readonly url: string }).url
+    }
+
+    async #startNode(number: number, url: string): Promise<DemoNode> {
+        const own = ["--config", localConfig("entropy-node")]
+        const said = await this.#startListening("entropy-node", `entropy-node-${number}`, own, [
+            ...own,
+            ...["--url", url],
+        ])
+        const { urls, identity } = JSON.parse(said) as {
+            readonly urls: readonly string[]
+            readonly identity: string
+        }
+        return { url: urls[0] ?? "", identity }
+    }
+
+    /** Resolves with the first line that it prints, which says where it listens. */
+    async #startListening(
+        role: string,
+        name: string,
+        initOptions: readonly string[],
+        runOptions: readonly string[],
+    ): Promise<string> {
+        return new Promise((onLine, reject) => {
+            this.#startApp(role, name, initOptions, [...runOptions, "--json"], { onLine }).catch(reject)
         })
+    }
+
+    /** With the key of its entropy node, as its operator would write it down. */
+    async #partyConfig(number: number, node: DemoNode | undefined): Promise<string> {
+        const path = join(this.#folder, `parties-${number}.json`)
+        const entropyNode = node && { url: node.url, identity: node.identity, mode: "preferred" }
+        await writeFile(path, `${JSON.stringify({ entropyNode })}\n`)
+        return path
     }
 
     /** Starts one app in its own data directory, which is made the first time. */
@@ -128,11 +166,11 @@ class DemoNetwork {
         return started
     }
 
-    /** Parties may come and go, which is what the rounds are made for; without the others there are none. */
+    /** Parties and entropy nodes may come and go, which is what the rounds are made for; without the others there are none. */
     #watchOver(role: string, { name, log, ended }: DemoProcess): void {
         void ended.then((code) => {
             if (this.#ending) return
-            if (role === "party")
+            if (role === "party" || role === "entropy-node")
                 this.#options.onNews(`${name} ended with ${code}; the network goes on without`)
             else this.#fail(new UserError(`${name} ended unexpectedly with ${code}; ${log} says why`))
         })

@@ -102,6 +102,15 @@ export class PulseMaker {
         return readTip(this.#chain.store.published, this.#chain.chain)
     }
 
+    /** Whether a later slot has its pulse, and this one has none. */
+    isPassed(slot: number): Promise<boolean> {
+        return this.#inTurn(async () => {
+            const { store, chain } = this.#chain
+            const last = (await this.tip())?.slot ?? -1
+            return slot <= last && (await store.published.bySlot(chain, slot)) === undefined
+        })
+    }
+
     /** What the pulses of `count` slots from `first` on will open. Kept for good before it is told. */
     commitments(first: number, count: number): Promise<readonly Uint8Array[]> {
         return this.#inTurn(async () => {

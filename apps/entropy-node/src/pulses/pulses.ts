@@ -49,6 +49,8 @@ export type BeaconPulses = {
     readonly chain: number
     /** Of the last beacon that has its pulse. */
     readonly lastOrdinal: () => Promise<number | undefined>
+    /** Whether it was left out: a later one has its pulse, and it has none and never will. */
+    readonly isPassed: (ordinal: number) => Promise<boolean>
     /**
      * The pulse of that beacon, made if there is none yet; the ones that were left out have none from then on. Rejects
      * with {@link PulseDelayed} where trying again may help.
@@ -141,6 +143,7 @@ function beaconPulses(maker: PulseMaker, chain: number): BeaconPulses {
     return {
         chain,
         lastOrdinal: async () => (await maker.tip())?.slot,
+        isPassed: (ordinal) => maker.isPassed(ordinal),
         pulseOf: ({ ordinal, ...beacon }) => maker.make({ slot: ordinal, ...beacon }),
         commitmentsAhead: (first, count) => maker.commitments(first, count),
     }

@@ -16,7 +16,7 @@ const key = z.discriminatedUnion("kind", [
 ])
 
 export const pulseSettings = z.strictObject({
-    enabled: z.boolean().default(false),
+    enabled: z.boolean().default(true),
     /** What the pulses' URIs begin with: where everybody reaches this node. Signed, and so not to be changed lightly. */
     baseUrl: z
         .url({ protocol: /^https?$/, error: "an http or https URL" })

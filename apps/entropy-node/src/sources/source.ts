@@ -1,7 +1,8 @@
 /** What every driver gives: raw bytes of one device, in the order in which the device made them. */
+import type { SourceKind } from "@tallylight/protocol/round/statement.js"
 
-export const sourceKinds = ["atecc608a", "character-device", "qrng-http", "pkcs11", "system"] as const
-export type SourceKind = (typeof sourceKinds)[number]
+export { sourceKinds } from "@tallylight/protocol/round/statement.js"
+export type { SourceKind } from "@tallylight/protocol/round/statement.js"
 
 /** What a device says of itself, for status and statements: serial number, revision, lock state. */
 export type SourceFacts = Readonly<Record<string, string | number | boolean>>

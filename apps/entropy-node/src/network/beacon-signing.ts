@@ -1,0 +1,278 @@
+/**
+ * What an entropy node owes a chain of beacons: a registration, commitments ahead of the tickets, and a pulse for each
+ * beacon, in order. One thing at a time, each decided anew from what the ledger shows.
+ */
+import { equalBytes, toHex } from "@tallylight/crypto/bytes.js"
+import { hasEntropyNodes } from "@tallylight/protocol/chain/genesis.js"
+import { makeNodeRegistration, pulseKeyPossession } from "@tallylight/protocol/chain/entropy-node.js"
+import type { Signer } from "@tallylight/protocol/chain/signer.js"
+import type { Entry } from "@tallylight/protocol/ledger/entry.js"
+import { requireReceiptFor } from "@tallylight/protocol/ledger/receipt.js"
+import { nameOf } from "@tallylight/protocol/ledger/state.js"
+import type { ChainState, EntropyNode, SignableBeacon } from "@tallylight/protocol/ledger/state.js"
+import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import { encodePulseMessage } from "@tallylight/protocol/pulse/pulse.js"
+import { chainDescription } from "@tallylight/protocol/round/beacon-pulse.js"
+import { makeCommitment } from "@tallylight/protocol/round/commitment.js"
+import type { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
+import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
+import type { Step } from "@tallylight/protocol/session/replica.js"
+import type { Session } from "@tallylight/protocol/session/session.js"
+import type { Receipt } from "@tallylight/protocol/wire/messages.js"
+import { PeerRefused, Unanswered } from "@tallylight/protocol/wire/resp-error.js"
+import type { PulseSigner } from "../hsm/pulse-signer.ts"
+import { PulseDelayed } from "../pulses/pulse-maker.ts"
+import type { BeaconPulses, Pulses } from "../pulses/pulses.ts"
+
+export type SigningNode = {
+    readonly identity: Signer
+    readonly key: PulseSigner
+    /** Whether key and sources are hardware, as the ledger is told. */
+    readonly hardware: boolean
+    readonly pulses: Pick<Pulses, "follow" | "certificate">
+}
+
+export type SigningEvents = {
+    readonly onLogged: (what: Debt["what"], receipt: Receipt, round: number | undefined) => void
+    readonly onRefused: (what: Debt["what"], error: PeerRefused) => void
+    /** Why it signs nothing for now; each reason once. */
+    readonly onIdle: (reason: string) => void
+    readonly onBrokenPromise: (broken: BrokenPromise) => void
+    /** Before anybody acts on a state: what it was must be durable, to recognise a history that contradicts it. */
+    readonly beforeActing: () => Promise<void>
+    readonly onFault: (error: unknown) => void
+}
+
+type Debt =
+    | { readonly what: "registration"; readonly node: EntropyNode | undefined }
+    | { readonly what: "commitments"; readonly first: number }
+    | { readonly what: "pulse"; readonly node: EntropyNode; readonly beacon: SignableBeacon }
+
+/** So many beacons are committed to at a time, and more as soon as fewer than half of them are left. */
+const commitAhead = 32
+
+/** Before something that was put off, by the server or for want of a key or a source, is tried again. */
+const pauseMs = 1000
+
+export class BeaconSigning {
+    readonly #node: SigningNode
+    readonly #session: Session
+    readonly #receipts: ReceiptBook
+    readonly #clock: Clock
+    readonly #events: SigningEvents
+    #state: ChainState
+    #isOver = false
+    #acted: Promise<void> = Promise.resolve()
+    #isWaiting = false
+    /** What was acknowledged last: until the ledger shows it, nothing new can be owed. */
+    #sent = -1
+    /** Of the node's pulse chains for this chain of beacons, the one that is in use, from 1. */
+    #generation = 0
+    #chain: BeaconPulses | undefined
+    /** Ordinals whose values are lost, or were passed over: their pulses cannot be made any more. */
+    readonly #lost = new Set<number>()
+    #idleReason = ""
+
+    /** For one connection; the next one gets a new one. */
+    constructor(
+        node: SigningNode,
+        session: Session,
+        state: ChainState,
+        clock: Clock,
+        receipts: ReceiptBook,
+        events: SigningEvents,
+    ) {
+        this.#node = node
+        this.#session = session
+        this.#state = state
+        this.#clock = clock
+        this.#receipts = receipts
+        this.#events = events
+        void session.ended.then(() => (this.#isOver = true))
+    }
+
+    /** Steps that are certain; returns at once. */
+    take(steps: readonly Step[]): void {
+        for (const broken of this.#receipts.compare(steps)) this.#events.onBrokenPromise(broken)
+        const last = steps.at(-1)
+        if (last !== undefined) this.#state = last.after
+        this.act()
+    }
+
+    act(): void {
+        if (this.#isWaiting) return
+        this.#isWaiting = true
+        this.#acted = this.#acted
+            .then(() => {
+                this.#isWaiting = false
+                return this.#actNow()
+            })
+            .catch((error: unknown) => this.#events.onFault(error))
+    }
+
+    async #actNow(): Promise<void> {
+        const state = this.#state
+        // On the way through history everything looks owed for a moment.
+        if (this.#isOver || state.range.size < this.#session.size || state.range.size <= this.#sent) return
+        const chain = await this.#chainInUse(state)
+        const debt = this.#debt(state, chain)
+        if (debt === undefined) return
+        this.#idleReason = ""
+        await this.#events.beforeActing()
+        try {
+            await this.#pay(debt, state, chain)
+        } catch (error) {
+            if (!this.#isPutOff(debt, error)) throw error
+            await this.#clock.sleep(pauseMs)
+            this.act()
+        }
+    }
+
+    /** Whether trying again may help; anything else is a fault. */
+    #isPutOff(debt: Debt, error: unknown): boolean {
+        if (error instanceof Unanswered) return true
+        if (error instanceof PulseDelayed) {
+            this.#idle(`${error.message}${error.cause instanceof Error ? `: ${error.cause.message}` : ""}`)
+            return true
+        }
+        if (!(error instanceof PeerRefused)) return false
+        this.#events.onRefused(debt.what, error)
+        if (debt.what === "pulse" && error.code === "bad-links") {
+            // What the ledger has of the chain is not what is here: pulses got lost on one of the two sides.
+            this.#generation += 1
+            this.#chain = undefined
+            return true
+        }
+        // The ledger moved on meanwhile, and what is owed is decided anew from it.
+        return error.action === "wait" || error.code === "wrong-commitment" || error.code === "stale-sequence"
+    }
+
+    #idle(reason: string): void {
+        if (reason !== this.#idleReason) this.#events.onIdle(reason)
+        this.#idleReason = reason
+    }
+
+    /** The pulse chain that the ledger knows, or the next one after all that it has seen. */
+    async #chainInUse({ nodes, chain: id }: ChainState): Promise<BeaconPulses> {
+        if (this.#chain !== undefined) return this.#chain
+        const registered = nodes.get(nameOf(this.#node.identity.publicKey))?.pulseChain
+        const of = (generation: number) => this.#node.pulses.follow(generationName(id, generation))
+        if (this.#generation === 0) {
+            this.#generation = 1
+            let chain = await of(1)
+            while (registered !== undefined && chain.chain < registered)
+                chain = await of((this.#generation += 1))
+        }
+        return (this.#chain = await of(this.#generation))
+    }
+
+    #debt(state: ChainState, { chain }: BeaconPulses): Debt | undefined {
+        const { genesis, nodes, admitted, beacons, signable, rounds } = state
+        const name = nameOf(this.#node.identity.publicKey)
+        const node = nodes.get(name)
+        const reason = !hasEntropyNodes(genesis)
+            ? "this chain is of version 1, which has no entropy nodes"
+            : node?.revoked === true
+              ? "the registration of this node was revoked"
+              : genesis.parameters.admission === "listed" && !admitted.has(name)
+                ? `this chain admits listed nodes only: give this identity to its operator: ${name}`
+                : undefined
+        if (reason !== undefined) {
+            this.#idle(reason)
+            return undefined
+        }
+        const halfLife = genesis.parameters.registrationRounds / 2
+        const isCurrent = node !== undefined && this.#isRegistered(node, chain)
+        if (!isCurrent || node.lastRound - rounds <= halfLife) return { what: "registration", node }
+        const first = Math.max(node.nextCommitment, beacons + 1)
+        if (first - beacons <= commitAhead / 2) return { what: "commitments", first }
+        const beacon = signable.find(({ ordinal }) => ordinal > node.signed && !this.#lost.has(ordinal))
+        return beacon && { what: "pulse", node, beacon }
+    }
+
+    #isRegistered({ modulus, certificateId, pulseChain, hardware }: EntropyNode, chain: number): boolean {
+        const { key, pulses } = this.#node
+        return (
+            equalBytes(modulus, key.modulus) &&
+            equalBytes(certificateId, pulses.certificate.id) &&
+            hardware === this.#node.hardware &&
+            pulseChain === chain
+        )
+    }
+
+    async #pay(debt: Debt, state: ChainState, chain: BeaconPulses): Promise<void> {
+        switch (debt.what) {
+            case "registration":
+                return this.#register(state, debt.node, chain.chain)
+            case "commitments":
+                return this.#commit(state, debt.first, chain)
+            case "pulse":
+                return this.#signBeacon(state, debt.node, debt.beacon, chain)
+        }
+    }
+
+    async #register(state: ChainState, node: EntropyNode | undefined, pulseChain: number): Promise<void> {
+        const { identity, key, hardware, pulses } = this.#node
+        const plan = {
+            ...{ identity: identity.publicKey, sequence: (node?.sequence ?? -1) + 1, pulseChain, hardware },
+            ...{ modulus: key.modulus, certificateId: pulses.certificate.id },
+        }
+        const proof = await key.sign(pulseKeyPossession(state.chain, plan)).catch((error: unknown) => {
+            throw new PulseDelayed("the key of the pulses does not sign", { cause: error })
+        })
+        const made = makeNodeRegistration(state.chain, identity, plan, proof)
+        const { receipt } = await this.#session.peer.request("ReqRegister", { role: "entropy-node", ...made })
+        this.#keep(receipt, { ...made, kind: "node-registration", time: 0 }, "registration")
+    }
+
+    async #commit(state: ChainState, first: number, chain: BeaconPulses): Promise<void> {
+        const values = await chain.commitmentsAhead(first, commitAhead)
+        const made = makeCommitment(state.chain, this.#node.identity, first, values)
+        const { receipt } = await this.#session.peer.request("ReqCommitment", made)
+        this.#keep(receipt, { ...made, kind: "commitment", time: 0 }, "commitments")
+    }
+
+    async #signBeacon(
+        state: ChainState,
+        node: EntropyNode,
+        { ordinal, round, output }: SignableBeacon,
+        chain: BeaconPulses,
+    ): Promise<void> {
+        if (!(await this.#canOpen(node, ordinal, chain))) {
+            this.#lost.add(ordinal)
+            this.#idle(`the value that was committed to for the beacon of round ${round} is lost`)
+            return this.act()
+        }
+        const external = { source: chainDescription(state.chain), statusCode: 0, value: output }
+        const { pulse } = await chain.pulseOf({ ordinal, time: this.#clock.now(), external })
+        const { publicKey } = this.#node.identity
+        const message = encodePulseMessage(pulse)
+        const made = { identity: publicKey, round, message, proof: pulse.signatureValue }
+        const { receipt } = await this.#session.peer.request("ReqPulse", made)
+        this.#keep(receipt, { ...made, kind: "pulse", time: 0 }, "pulse", round)
+    }
+
+    /** Whether what is kept here is what the ledger was promised: it is not where the pulses' file was lost. */
+    async #canOpen(node: EntropyNode, ordinal: number, chain: BeaconPulses): Promise<boolean> {
+        if (await chain.isPassed(ordinal)) return false
+        const own = await chain.commitmentsAhead(ordinal, 2)
+        return own.every((value, at) => {
+            const promised = node.commitments.get(ordinal + at)
+            return promised === undefined || equalBytes(promised.value, value)
+        })
+    }
+
+    #keep(receipt: Receipt, entry: Entry, what: Debt["what"], round?: number): void {
+        requireReceiptFor(receipt, entry, this.#state.range.size)
+        const broken = this.#receipts.add(receipt, this.#session.genesis.messageKey)
+        if (broken !== undefined) this.#events.onBrokenPromise(broken)
+        this.#sent = receipt.index
+        this.#events.onLogged(what, receipt, round)
+        this.act()
+    }
+}
+
+/** What the pulses' store knows a pulse chain by. */
+function generationName(chain: Uint8Array, generation: number): string {
+    return generation === 1 ? toHex(chain) : `${toHex(chain)}/${generation}`
+}

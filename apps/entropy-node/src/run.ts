@@ -1,0 +1,176 @@
+/** A running entropy node: sources, HTTP side, pulses and the chains that it signs, until it is told to stop. */
+import { toHex } from "@tallylight/crypto/bytes.js"
+import type { DataDir } from "@tallylight/node/data-dir.js"
+import { createKeyFile, readKeyFile } from "@tallylight/node/key-files.js"
+import type { Logger } from "@tallylight/node/logger.js"
+import { newRegistry } from "@tallylight/node/metrics.js"
+import { systemClock } from "@tallylight/node/system-clock.js"
+import { systemRandom } from "@tallylight/node/system-random.js"
+import { UserError } from "@tallylight/node/user-error.js"
+import { seedSigner } from "@tallylight/protocol/chain/signer.js"
+import type { Signer } from "@tallylight/protocol/chain/signer.js"
+import { chainDescription } from "@tallylight/protocol/round/beacon-pulse.js"
+import type { EntropyNodeConfig } from "./config.ts"
+import { coreMetrics } from "./core-metrics.ts"
+import { openCore } from "./core/core.ts"
+import type { Core } from "./core/core.ts"
+import type { PulseSigner } from "./hsm/pulse-signer.ts"
+import { startHttp } from "./http/start.ts"
+import type { Plugin } from "./http/forward.ts"
+import { addDrawRoute } from "./network/draw-route.ts"
+import { followChain } from "./network/follow-chain.ts"
+import type { FollowedChain } from "./network/follow-chain.ts"
+import { createPulseKey, openPulseKey } from "./pulses/pulse-key.ts"
+import { createPulses, openPulses } from "./pulses/pulses.ts"
+import type { Pulses } from "./pulses/pulses.ts"
+import type { External } from "./pulses/pulse-maker.ts"
+import { addPulseRest } from "./pulses/pulse-rest.ts"
+import { configuredSource } from "./sources/configured.ts"
+import { systemDriver, systemSettings } from "./sources/system.ts"
+
+const identityFile = "identity.key"
+const pulsesFolder = "pulses"
+
+export type RunningNode = {
+    readonly urls: readonly string[]
+    /** 64 hexadecimal digits: for the configuration of parties, and for an operator to admit. */
+    readonly identity: string
+    readonly simulated: boolean
+    readonly sources: readonly string[]
+    /** SHA-512 of the certificate of its pulses; undefined where it makes none. */
+    readonly certificate: string | undefined
+}
+
+/** What a data directory must have: an identity, and a place for pulses with their key where that is software. */
+export async function fillNodeDir(dir: DataDir, { pulses }: EntropyNodeConfig): Promise<void> {
+    await createKeyFile(dir.file(identityFile), "identity", systemRandom(32))
+    const folder = dir.file(pulsesFolder)
+    await createPulses(folder)
+    await createPulseKey(folder, pulses.key)
+}
+
+export async function nodeIdentity(dir: Pick<DataDir, "file">): Promise<Signer> {
+    return seedSigner(await readKeyFile(dir.file(identityFile), "identity"))
+}
+
+/** Resolves after a clean stop; rejects where the store or the code failed, and a restart must sort it out. */
+export async function runNode(
+    dir: DataDir,
+    config: EntropyNodeConfig,
+    log: Logger,
+    stop: AbortSignal,
+    onListening: (running: RunningNode) => void,
+): Promise<void> {
+    const broken = new AbortController()
+    const end = AbortSignal.any([stop, broken.signal])
+    const registry = newRegistry()
+    const identity = await nodeIdentity(dir)
+    const core = await openCore({
+        settings: config.core,
+        sources: config.sources.map((settings) => configuredSource(settings, systemClock)),
+        system: systemDriver(systemSettings.parse({ kind: "system" })),
+        ...{ dir, log, clock: systemClock, random: systemRandom },
+        identity: toHex(identity.publicKey),
+        meter: coreMetrics(registry),
+        onFault: (error) => broken.abort(error),
+    })
+    core.start()
+    try {
+        const node = { dir, config, log, end, registry, identity, core, onListening }
+        await (config.pulses.enabled ? withPulses(node) : serve(node, undefined))
+        broken.signal.throwIfAborted()
+    } finally {
+        await core.stop()
+    }
+}
+
+type Node = {
+    readonly dir: DataDir
+    readonly config: EntropyNodeConfig
+    readonly log: Logger
+    readonly end: AbortSignal
+    readonly registry: ReturnType<typeof newRegistry>
+    readonly identity: Signer
+    readonly core: Core
+    readonly onListening: (running: RunningNode) => void
+}
+
+type Signing = { readonly pulses: Pulses; readonly key: PulseSigner }
+
+async function withPulses(node: Node): Promise<void> {
+    const { dir, config, core } = node
+    const folder = dir.file(pulsesFolder)
+    const key = await openPulseKey(folder, config.pulses.key)
+    try {
+        const pulses = await openPulses({
+            ...{ folder, settings: config.pulses, signer: key, core },
+            clock: systemClock,
+        })
+        await serve(node, { pulses, key }).finally(() => pulses.close())
+    } finally {
+        await key.close()
+    }
+}
+
+async function serve(node: Node, signing: Signing | undefined): Promise<void> {
+    const { config, core, identity, log, registry, end } = node
+    const plugins: Plugin[] = [(server) => addDrawRoute(server, core, identity)]
+    if (signing !== undefined) plugins.push((server) => addPulseRest(server, signing.pulses.reader))
+    const http = await startHttp({ settings: config.http, core, log, plugins, registry })
+    try {
+        const status = await core.status()
+        node.onListening({
+            urls: http.urls,
+            identity: status.identity,
+            simulated: status.simulated,
+            sources: config.sources.map(({ name }) => name),
+            certificate: signing && toHex(signing.pulses.certificate.id),
+        })
+        if (signing !== undefined) await signUntil(node, signing)
+        else await untilAborted(end)
+    } finally {
+        await http.close()
+    }
+}
+
+/** The chains that it follows and the pulses at fixed times, side by side. */
+async function signUntil(node: Node, { pulses, key }: Signing): Promise<void> {
+    const { config, identity, log, end, dir } = node
+    const followed: (FollowedChain | undefined)[] = config.chains.map(() => undefined)
+    const signing = {
+        ...{ identity, key, pulses },
+        hardware: !key.simulated && !(await node.core.status()).simulated,
+    }
+    const chains = config.pulses.rounds.enabled ? config.chains : []
+    const following = chains.map(async (server, at) => {
+        try {
+            await followChain({
+                ...{ server, log, node: signing, stop: end },
+                folder: dir.file(`chain-${at + 1}`),
+                onFollowing: (chain) => (followed[at] = chain),
+            })
+        } catch (error) {
+            // What one ledger does wrong is no reason to leave the others, and whoever draws bytes, without this node.
+            if (!(error instanceof UserError) || end.aborted) throw error
+            log.error({ url: server.url }, `no longer signing for this chain: ${error.message}`)
+        }
+    })
+    const external = (): External | undefined => {
+        const latest = followed[0]?.latest()
+        if (followed[0] === undefined || latest === undefined) return undefined
+        return { source: chainDescription(followed[0].id), statusCode: 0, value: latest.output }
+    }
+    const periodic = pulses.periodic?.run(
+        external,
+        ({ message, cause }) => log.warn({ reason: cause instanceof Error ? cause.message : "" }, message),
+        end,
+    )
+    await Promise.all([...following, periodic, untilAborted(end)])
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+        if (signal.aborted) resolve()
+        else signal.addEventListener("abort", () => resolve(), { once: true })
+    })
+}

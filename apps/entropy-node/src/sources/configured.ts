@@ -1,0 +1,24 @@
+/** The sources that a configuration names, as the core takes them. */
+import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import type { SourceSettings } from "../config.ts"
+import type { ConfiguredSource } from "../core/core.ts"
+import { pkcs11Driver } from "../hsm/random-source.ts"
+import { atecc608aDriver } from "./atecc608a/source.ts"
+import { characterDeviceDriver } from "./character-device.ts"
+import type { SourceDriver } from "./source.ts"
+
+export function configuredSource(settings: SourceSettings, clock: Clock): ConfiguredSource {
+    const { name, minEntropy } = settings
+    return { name, minEntropy, sampleBits: 8, driver: driverOf(settings, clock) }
+}
+
+function driverOf(settings: SourceSettings, clock: Clock): SourceDriver {
+    switch (settings.kind) {
+        case "atecc608a":
+            return atecc608aDriver(settings, clock)
+        case "character-device":
+            return characterDeviceDriver(settings)
+        case "pkcs11":
+            return pkcs11Driver(settings)
+    }
+}
