@@ -11,8 +11,9 @@ import { serverSettings } from "@tallylight/node/server-settings.js"
 import { Command, InvalidArgumentError } from "commander"
 import { z } from "zod"
 import { doctorCommand } from "./doctor-command.ts"
+import { entropyNodeSettings } from "./entropy-node-settings.ts"
 import { identityCommand } from "./identity-command.ts"
-import { openParty, runParties } from "./run.ts"
+import { openEntropy, openParty, runParties } from "./run.ts"
 
 const defaultDir = "data/party"
 
@@ -20,9 +21,11 @@ export const partyConfig = z.strictObject({
     ...serverSettings,
     /** Parties in this process, each with keys of its own. */
     count: z.int().min(1).max(1000).default(1),
+    /** Which all of them draw from, beside the operating system. */
+    entropyNode: entropyNodeSettings.optional(),
 })
 
-type Options = CommonOptions & { readonly count?: number }
+type Options = CommonOptions & { readonly count?: number; readonly entropyNode?: string }
 
 const unproved: ReadonlySet<EntryKind> = new Set(["contribution", "abstention", "tally", "share"])
 
@@ -30,6 +33,7 @@ export function partyCommand(stop: AbortSignal): Command {
     const command = new Command("party")
         .description("run parties: they draw their lots on every ticket and contribute sealed random points")
         .option("--count <n>", "how many parties this process hosts, each with its own keys", parseCount)
+        .option("--entropy-node <url>", "address of the entropy node whose identity the configuration names")
         .action(async (options: Options) => run(options, stop))
         .addHelpText(
             "after",
@@ -58,7 +62,7 @@ export function partyCommand(stop: AbortSignal): Command {
 }
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {
-    const { count, ...server } = await load(options)
+    const { count, entropyNode, ...server } = await load(options)
     const log = makeLogger({ name: "party", level: options.logLevel })
     const dir = await openFreeDataDir({
         path: options.data ?? defaultDir,
@@ -67,8 +71,9 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
     })
     try {
         log.info({ data: dir.path, parties: count }, "starting")
+        const entropy = await openEntropy(entropyNode, log)
         const parties = []
-        for (let number = 1; number <= count; number++) parties.push(await openParty(dir, number))
+        for (let number = 1; number <= count; number++) parties.push(await openParty(dir, number, entropy))
         const follower = await Follower.start({
             ...{ server, dir, log, stop },
             // Everything that a contribution is bound to. What others contributed, and how it was opened, changes
@@ -81,8 +86,14 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
     }
 }
 
-async function load({ config, count, ...given }: Options): Promise<z.output<typeof partyConfig>> {
-    return loadConfig(partyConfig, config, { ...serverOverrides(given), count })
+async function load({
+    config,
+    count,
+    entropyNode: url,
+    ...given
+}: Options): Promise<z.output<typeof partyConfig>> {
+    const entropyNode = url === undefined ? undefined : { url }
+    return loadConfig(partyConfig, config, { ...serverOverrides(given), count, entropyNode })
 }
 
 function parseCount(value: string): number {

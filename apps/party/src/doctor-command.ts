@@ -9,16 +9,23 @@ import { serverChecks } from "@tallylight/node/doctor-server.js"
 import { readKeyFile } from "@tallylight/node/key-files.js"
 import type { ServerSettings } from "@tallylight/node/server-settings.js"
 import { Command } from "commander"
+import { entropyNodeCheck } from "./entropy-node-check.ts"
+import type { EntropyNodeSettings } from "./entropy-node-settings.ts"
 import { partyNumbers } from "./identity-command.ts"
 
-type Options = CommonOptions & { readonly json?: true }
-type Settings = ServerSettings & { readonly count: number }
+type Options = CommonOptions & { readonly json?: true; readonly entropyNode?: string }
+type Settings = ServerSettings & {
+    readonly count: number
+    readonly entropyNode?: EntropyNodeSettings | undefined
+}
 type Load = (options: CommonOptions) => Promise<Settings>
 
 /** `load` reads the settings as a start would. */
 export function doctorCommand(defaultDir: string, load: Load, stop: AbortSignal): Command {
     return new Command("doctor")
-        .description("look at settings, keys, disk, clock and server, also beside a running party")
+        .description(
+            "look at settings, keys, disk, clock, server and entropy node, also beside a running party",
+        )
         .option("--json", "print what was found as one JSON object")
         .action(async (_: unknown, self: Command) => {
             const options = self.optsWithGlobals<Options>()
@@ -27,9 +34,11 @@ export function doctorCommand(defaultDir: string, load: Load, stop: AbortSignal)
 }
 
 async function checks(options: Options, path: string, load: Load): Promise<Check[]> {
-    // What is wrong with the file is told once; the rest goes by the command line and the defaults.
-    const { config: _, ...given } = options
+    // What is wrong with the file is told once; the rest goes by the command line and the defaults. An entropy node's
+    // address is nothing without the identity in the file.
+    const { config: _, entropyNode: __, ...given } = options
     const settings = await load(options).catch(() => load(given))
+    const { entropyNode } = settings
     return [
         configCheck(options.config, () => load(options)),
         nodeCheck(),
@@ -38,6 +47,7 @@ async function checks(options: Options, path: string, load: Load): Promise<Check
         keysCheck(path, settings),
         diskCheck(path),
         ...serverChecks({ ...settings, pinned: () => pinnedChain(path) }),
+        ...(entropyNode === undefined ? [] : [entropyNodeCheck(entropyNode)]),
     ]
 }
 

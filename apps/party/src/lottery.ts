@@ -9,6 +9,7 @@ import type { ChainState, OpenRound } from "@tallylight/protocol/ledger/state.js
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { PeerRefused, Unanswered } from "@tallylight/protocol/wire/resp-error.js"
+import { NoEntropy } from "./entropy.ts"
 import type { Party } from "./party.ts"
 
 export type LotteryEvents = {
@@ -26,7 +27,7 @@ export type LotteryEvents = {
 /** After these, what was refused before may be taken. */
 const openings: ReadonlySet<EntryKind> = new Set(["admission", "ticket", "extension", "beacon", "void"])
 
-/** Before something that the PDL put off is tried again. */
+/** Before something is tried again that the PDL put off, or for which an entropy node gave nothing. */
 const pauseMs = 1000
 
 export class Lottery {
@@ -39,7 +40,7 @@ export class Lottery {
     #acted: Promise<void> = Promise.resolve()
     #state: ChainState
     /** What a party is doing, or has been told not to try again, in the open round or before the next. */
-    readonly #busy = new Set<Party>()
+    readonly #busy = new Map<Party, object>()
     /** Who was told to stop asking for a registration, and is not admitted anew since. */
     readonly #refused = new Set<Party>()
     /** Who was told that it is kept out, and not let in since. */
@@ -111,17 +112,20 @@ export class Lottery {
     }
 
     #start(party: Party, what: string, work: () => Promise<void>): void {
-        this.#busy.add(party)
+        const doing = {}
+        this.#busy.set(party, doing)
         work().catch(async (error: unknown) => {
             if (error instanceof PeerRefused) {
                 this.#events.onRefused(party, what, error)
                 if (what === "registration" && error.action === "stop") this.#refused.add(party)
                 // An answer that came too late for this round comes too late the next second as well.
                 if (error.action !== "wait" || (what === "answer" && error.code !== "busy")) return
-            } else if (!(error instanceof Unanswered)) return this.#events.onFault(error)
+            } else if (!(error instanceof Unanswered || error instanceof NoEntropy))
+                return this.#events.onFault(error)
             await this.#clock.sleep(pauseMs)
-            // The next connection has a lottery of its own, which starts from what the ledger shows.
-            if (this.#isOver) return
+            // The next connection has a lottery of its own, which starts from what the ledger shows; and where the
+            // ledger went on, the party has been asked anew.
+            if (this.#isOver || this.#busy.get(party) !== doing) return
             this.#busy.delete(party)
             this.act()
         })

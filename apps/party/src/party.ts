@@ -18,8 +18,11 @@ import type { Notebook } from "@tallylight/protocol/ports/notebook.js"
 import { makeAbstention } from "@tallylight/protocol/round/abstention.js"
 import { drawPoint, makeContribution } from "@tallylight/protocol/round/contribution.js"
 import { drawLot } from "@tallylight/protocol/round/eligibility.js"
+import type { Lot } from "@tallylight/protocol/round/eligibility.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import type { Peer } from "@tallylight/protocol/wire/peer.js"
+import { systemAlone } from "./entropy.ts"
+import type { Entropy } from "./entropy.ts"
 
 export type PartyKeys = { readonly signer: Signer; readonly vrfSeed: Uint8Array }
 
@@ -38,15 +41,19 @@ export class Party {
     readonly #keys: PartyKeys
     readonly #notebook: Notebook
     readonly #random: Random
+    readonly #entropy: Entropy
+    /** Proved once for each ticket, however often its entropy node has to be asked. */
+    #lot: { readonly leaf: Uint8Array; readonly lot: Lot } | undefined
     /** The latest answer, made or not. */
     #last: Promise<unknown> = Promise.resolve()
 
-    constructor(keys: PartyKeys, notebook: Notebook, random: Random) {
+    constructor(keys: PartyKeys, notebook: Notebook, random: Random, entropy: Entropy = systemAlone) {
         this.identity = keys.signer.publicKey
         this.#vrfKey = vrfPublicKey(keys.vrfSeed)
         this.#keys = keys
         this.#notebook = notebook
         this.#random = random
+        this.#entropy = entropy
     }
 
     /** Whether the chain's operator keeps this party out, for now or since some entry. */
@@ -77,7 +84,8 @@ export class Party {
 
     /**
      * The answer to an open round, durable before it is returned; undefined where the party stays silent.
-     * Rejects with {@link TwoTickets} where it has answered another ticket of that round.
+     * Rejects with {@link TwoTickets} where it has answered another ticket of that round, with {@link NoEntropy} where
+     * its entropy node is required and gives nothing; another try may fare better.
      */
     answer(state: ChainState, current: OpenRound): Promise<Answer | undefined> {
         // One after the other: a connection that is lost leaves its question behind, and neither would find a note.
@@ -97,7 +105,8 @@ export class Party {
                 )
             return before.answer
         }
-        const answer = this.#makeAnswer(state, current)
+        // What was drawn for a contribution that was not written down went nowhere: the next one is the first.
+        const answer = await this.#makeAnswer(state, current)
         if (answer === undefined) return undefined
         await this.#notebook.write(lastAnswer, concatBytes(current.leaf, encodeEntry(answer)))
         return answer
@@ -110,17 +119,25 @@ export class Party {
         return receipt
     }
 
-    #makeAnswer(state: ChainState, current: OpenRound): Answer | undefined {
-        const { signer, vrfSeed } = this.#keys
-        const lot = drawLot(vrfSeed, current)
+    async #makeAnswer(state: ChainState, current: OpenRound): Promise<Answer | undefined> {
+        const { signer } = this.#keys
+        const lot = this.#lotFor(current)
         if (lot.elected) {
-            const point = drawPoint(new Uint8Array(), this.#random(64))
-            const own = { signer, lot, point, statement: new Uint8Array() }
+            const { fromNode, statement } = await this.#entropy.draw(state, current, this.identity)
+            const point = drawPoint(fromNode, this.#random(64))
+            const own = { signer, lot, point, statement }
             const contribution = makeContribution(state.chain, current, own, this.#random)
             return { ...contribution, kind: "contribution", time: 0 }
         }
         if (!state.genesis.parameters.everyoneAnswers) return undefined
         return { ...makeAbstention(state.chain, current, signer, lot), kind: "abstention", time: 0 }
+    }
+
+    #lotFor(current: OpenRound): Lot {
+        const { leaf } = current
+        if (this.#lot === undefined || !equalBytes(this.#lot.leaf, leaf))
+            this.#lot = { leaf, lot: drawLot(this.#keys.vrfSeed, current) }
+        return this.#lot.lot
     }
 
     /** The last answer, and the leaf hash of the ticket that it answers. */

@@ -16,6 +16,11 @@ import { UserError } from "@tallylight/node/user-error.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
 import { WrongReceipt } from "@tallylight/protocol/ledger/receipt.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
+import { systemAlone } from "./entropy.ts"
+import type { Entropy } from "./entropy.ts"
+import { EntropyNode } from "./entropy-node.ts"
+import { openChannel } from "./entropy-node-request.ts"
+import type { EntropyNodeSettings } from "./entropy-node-settings.ts"
 import { Lottery } from "./lottery.ts"
 import type { LotteryEvents } from "./lottery.ts"
 import { Party, TwoTickets } from "./party.ts"
@@ -24,13 +29,40 @@ import { Party, TwoTickets } from "./party.ts"
  * Party `number`, from 1. A number that was never used gets a folder with new keys; one that was, and has lost a
  * key, is an error: with another key the party would fail its own lots.
  */
-export async function openParty(dir: DataDir, number: number): Promise<Party> {
+export async function openParty(
+    dir: DataDir,
+    number: number,
+    entropy: Entropy = systemAlone,
+): Promise<Party> {
     const folder = dir.file(`party-${number}`)
     if (!(await isFolder(folder))) await makeKeys(folder)
     const identity = await readKeyFile(`${folder}/identity.key`, "identity")
     const vrfSeed = await readKeyFile(`${folder}/vrf.key`, "vrf")
-    return new Party({ signer: seedSigner(identity), vrfSeed }, fileNotebook(folder), systemRandom)
+    return new Party({ signer: seedSigner(identity), vrfSeed }, fileNotebook(folder), systemRandom, entropy)
 }
+
+/** Of all parties in this process. Rejects with a {@link UserError} where its files are not as they should be. */
+export async function openEntropy(settings: EntropyNodeSettings | undefined, log: Logger): Promise<Entropy> {
+    if (settings === undefined) return systemAlone
+    const channel = await openChannel(settings)
+    const { url, identity, mode } = settings
+    log.info({ url, node: identity.slice(0, 12), mode }, "entropy node")
+    return new EntropyNode(settings, channel, systemClock, {
+        onFailing: (why) => log.warn({ url }, `${why}; ${withoutNode[mode]}`),
+        onGiving: () => log.info({ url }, "the entropy node gives bytes again"),
+        onStaysOut: (identity, round) =>
+            log.info(
+                { party: shortName(identity), round },
+                "elected, and stays out without its entropy node",
+            ),
+    })
+}
+
+const withoutNode = {
+    required: "without it, elected parties stay out of their rounds, and ask again every second",
+    preferred:
+        "without it, parties contribute from the operating system alone, and say so in their statements",
+} as const
 
 /** The folder gets its name when it is complete. */
 async function makeKeys(folder: string): Promise<void> {
