@@ -25,7 +25,10 @@ export type SourceStatus = {
     /** Raw bytes read since the node started. */
     readonly bytes: number
     readonly samples: number
-    /** SP 800-90B §4.4: how often each test failed, and where the running ones stand. */
+    /**
+     * SP 800-90B §4.4: how often each test failed since the node started (at start-up counted apart); and, since the last
+     * start-up test began, the longest row of equal samples, and the largest count of a window's first sample.
+     */
     readonly health: {
         readonly repetitionFailures: number
         readonly proportionFailures: number
@@ -34,7 +37,7 @@ export type SourceStatus = {
         readonly proportionCutoff: number
         readonly longestRepetition: number
         readonly mostFrequent: number
-        /** Milliseconds since 1970; null where none ever failed. */
+        /** Of a test; milliseconds since 1970, null where none ever failed. */
         readonly lastFailure: number | null
     }
 }
