@@ -15,22 +15,22 @@ export const pkcs11Settings = z.strictObject({
     kind: z.literal("pkcs11"),
     name: sourceName,
     ...tokenOptions,
-    /** Bits per byte. A token shows the output of its generator and never the noise, so nothing outside can assess it. */
-    minEntropy: z.number().positive().max(8).default(6),
+    /**
+     * Bits per byte. A token shows the output of its generator and never the noise, so nobody outside can assess that:
+     * half of what the bytes look like.
+     */
+    minEntropy: z.number().positive().max(8).default(4),
 })
 
 export type Pkcs11Settings = z.output<typeof pkcs11Settings>
 
-export function pkcs11Driver(
-    settings: Pkcs11Settings,
-    program: ModuleProgram = moduleProgram(),
-): SourceDriver {
+export function pkcs11Driver(settings: Pkcs11Settings, program?: ModuleProgram): SourceDriver {
     return {
         kind: settings.kind,
         simulated: settings.simulated,
         async open(signal) {
             signal.throwIfAborted()
-            const token = await Token.open(settings, program)
+            const token = await Token.open(settings, program ?? moduleProgram())
             return {
                 facts: token.facts,
                 async read(length: number, stop: AbortSignal) {

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process"
-import { createPublicKey, generateKeyPairSync, verify } from "node:crypto"
+import { createPublicKey, generateKeyPair, verify } from "node:crypto"
 import { cp, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -77,6 +77,14 @@ function tokenKey(action: string, label: string): Promise<{ readonly stdout: str
     return run(process.execPath, args, { env: { ...process.env, ...hsm.environment } })
 }
 
+/** A key that was made elsewhere, and will not leave the token. */
+async function importKey(label: string, id: string, modulusLength: number): Promise<void> {
+    const { privateKey } = await promisify(generateKeyPair)("rsa", { modulusLength })
+    const path = join(hsm.folder, `${label}.pem`)
+    await writeFile(path, privateKey.export({ type: "pkcs8", format: "pem" }))
+    await hsm.util("--import", path, "--token", "tested", "--pin", softPin, "--label", label, "--id", id)
+}
+
 describe("a key", () => {
     test("has 4096 bits, and signs as RFC 8017 has it", async () => {
         const signer = await open("refuse")
@@ -132,15 +140,10 @@ describe("a key", () => {
     })
 
     test("of another size, or one of two, is refused", async () => {
-        const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 })
-        const path = join(hsm.folder, "short.pem")
-        await writeFile(path, privateKey.export({ type: "pkcs8", format: "pem" }))
-        const importAs = (id: string) =>
-            hsm.util("--import", path, "--token", "tested", "--pin", softPin, "--label", "short", "--id", id)
-        await importAs("01")
+        await importKey("short", "01", 2048)
         await expect(open("create", { key: "short" })).rejects.toThrow(UserError)
         await expect(open("create", { key: "short" })).rejects.toThrow("has 2048 bits")
-        await importAs("02")
+        await importKey("short", "02", 2048)
         await expect(open("create", { key: "short" })).rejects.toThrow("has several keys short")
     })
 })
@@ -171,11 +174,19 @@ describe("a token that is lost", () => {
     })
 
     test("must come back with the same key", async () => {
-        const signer = await open("refuse", { key: "swapped" }).catch(() =>
-            open("create", { key: "swapped" }),
-        )
-        expect(signer.modulus).not.toEqual(modulus)
-        await rm(join(hsm.folder, "tokens"), { recursive: true })
-        await expect(signer.sign(message)).rejects.toThrow(UserError)
-    })
+        const tokens = join(hsm.folder, "tokens")
+        const before = join(hsm.folder, "before")
+        await cp(tokens, before, { recursive: true })
+        await importKey("swapped", "03", 4096)
+        const signer = await open("refuse", { key: "swapped" })
+        expect(signer.facts).toMatchObject({ keyBornInToken: false })
+        expect(isSignedBy(signer, await signer.sign(message))).toBe(true)
+        await rm(tokens, { recursive: true })
+        await rename(before, tokens)
+        await importKey("swapped", "03", 4096)
+        const refused = signer.sign(message)
+        await expect(refused).rejects.toThrow(UserError)
+        await expect(refused).rejects.toThrow("the token tested came back with another key swapped")
+        // Two keys are made.
+    }, 180_000)
 })
