@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { toHex } from "@tallylight/crypto/bytes.js"
@@ -291,6 +291,16 @@ describe("the pool", () => {
         await core.stop()
         expect(await seedFile()).not.toBe(first)
     })
+})
+
+test("a failure that is no device's is told to whoever ends the process", async () => {
+    const core = await start()
+    await mkdir(join(folder, "fortuna.seed", "in the way"), { recursive: true })
+    await clock.advance(600_000)
+    await until(() => Promise.resolve(faults.length > 0))
+    expect(faults.splice(0)).toMatchObject([{ code: "EISDIR" }])
+    await expect(core.stop()).rejects.toThrow("EISDIR")
+    cores = []
 })
 
 describe("a local value", () => {

@@ -70,8 +70,11 @@ export class DeviceCore implements Core {
         this.#stopped ??= (async () => {
             this.#ending.abort()
             await Promise.all(this.#running)
-            await this.#parts.pool.writeSeedFile()
-            await this.#parts.file.close()
+            try {
+                await this.#parts.pool.writeSeedFile()
+            } finally {
+                await this.#parts.file.close()
+            }
         })()
         return this.#stopped
     }
