@@ -14,9 +14,9 @@ import type { PulseTrail } from "@tallylight/protocol/pulse/trail.js"
 import { generate } from "selfsigned"
 import { certificateOf } from "./pulses.ts"
 
-export const period = 60_000
-/** Two hours and a year end within the first hundred pulses. */
-export const chainStart = Date.UTC(2026, 11, 31, 22, 55)
+export const period = 600_000
+/** Pulses 3, 9 and 15 are the first of their hours, pulse 9 also of its year. */
+export const chainStart = Date.UTC(2026, 11, 31, 22, 40)
 export const base = "https://node.example/beacon/2.0"
 export const sourceText = "What the tests feed in.\n"
 

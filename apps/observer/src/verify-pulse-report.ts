@@ -179,7 +179,7 @@ export function pulseProblem({ class: worst, checks }: PulseReportJson): string 
         case "verified":
             return ""
         case "unsupported":
-            return "pulses of this kind are not supported"
+            return `pulses of this kind are not supported: ${formReason(checks)}`
         case "signature-unverified":
             return `the signature cannot be verified: ${signatureReason(checks)}`
         case "broken": {
@@ -187,6 +187,10 @@ export function pulseProblem({ class: worst, checks }: PulseReportJson): string 
             return `${first?.check ?? ""} is broken at pulse ${first?.firstBroken?.pulse ?? ""}: ${first?.firstBroken?.reason ?? ""}`
         }
     }
+}
+
+function formReason(checks: readonly CheckCounts[]): string {
+    return checks.find(({ check }) => check === "form")?.firstUnchecked?.reason ?? ""
 }
 
 function signatureReason(checks: readonly CheckCounts[]): string {

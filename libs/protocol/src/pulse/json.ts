@@ -69,6 +69,8 @@ export type ParsedPulse =
     | { readonly kind: "unsupported"; readonly name: PulseName; readonly reason: string }
     | { readonly kind: "malformed"; readonly path: string; readonly problem: string }
 
+const integer = z.int()
+const anyObject = z.record(z.string(), z.unknown())
 const envelope = z.looseObject({ pulse: z.unknown() })
 const named = z.object({
     uri: uri.optional().catch(undefined),
@@ -83,7 +85,7 @@ const named = z.object({
 export function parsePulse(json: unknown): ParsedPulse {
     const within = envelope.safeParse(json)
     const given = within.success && within.data.pulse !== undefined ? within.data.pulse : json
-    const object = z.looseObject({}).safeParse(given)
+    const object = anyObject.safeParse(given)
     if (!object.success) return { kind: "malformed", path: "", problem: "expected a pulse" }
     const reason = whyUnsupported(object.data)
     if (reason !== undefined) {
@@ -105,7 +107,7 @@ export function parsePulse(json: unknown): ParsedPulse {
 
 function whyUnsupported(given: Record<string, unknown>): string | undefined {
     const { cipherSuite, external } = given
-    if (z.int().safeParse(cipherSuite).success && cipherSuite !== 0)
+    if (integer.safeParse(cipherSuite).success && cipherSuite !== 0)
         return `cipher suite ${String(cipherSuite)} is not supported, only 0: SHA-512 and RSASSA-PKCS1-v1_5`
     return Array.isArray(external) ? "a list of external values is not supported, only one" : undefined
 }
@@ -137,7 +139,7 @@ function unknownFields(given: Record<string, unknown>): readonly string[] {
 }
 
 function unknownIn(object: unknown, known: readonly string[], path: string): readonly string[] {
-    return Object.keys(z.looseObject({}).parse(object))
+    return Object.keys(anyObject.parse(object))
         .filter((name) => !known.includes(name))
         .map((name) => path + name)
 }
