@@ -3,7 +3,10 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { entropyNodeConfig, sourceSettings } from "@tallylight/entropy-node/config.js"
+import { tokenKeySettings } from "@tallylight/entropy-node/hsm/rsa-key.js"
 import { loadConfig } from "@tallylight/node/config.js"
+import { serverSettings } from "@tallylight/node/server-settings.js"
 import { observerConfig } from "@tallylight/observer/config.js"
 import { partyConfig } from "@tallylight/party/command.js"
 import { pdlConfig } from "@tallylight/pdl/config.js"
@@ -19,12 +22,14 @@ const examples = [
     { name: "requester.jsonc", schema: requesterConfig },
     { name: "party.jsonc", schema: partyConfig },
     { name: "observer.jsonc", schema: observerConfig },
+    { name: "entropy-node.jsonc", schema: entropyNodeConfig },
 ]
 
-/** Paths such as limits.failures.burst, of settings and of groups of them. */
+/** Paths such as limits.failures.burst, of settings and of groups of them; of alternatives, those of the first one. */
 function settingsOf(schema: unknown, path = ""): string[] {
     if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional)
         return settingsOf(schema.unwrap(), path)
+    if (schema instanceof z.ZodDiscriminatedUnion) return settingsOf(schema.options[0], path)
     if (!(schema instanceof z.ZodObject)) return []
     return Object.entries(schema.shape).flatMap(([key, value]) => {
         return [`${path}${key}`, ...settingsOf(value, `${path}${key}.`)]
@@ -81,6 +86,53 @@ describe.each(examples)("config/$name", ({ name, schema }) => {
     })
 })
 
+/** Elements of lists and alternatives, which stand there as comments that are indented, as code is. */
+function examplesIn(text: string): unknown[] {
+    const code = text.split("\n").map((line) => /^ *\/\/ {5}(.*)$/.exec(line)?.[1] ?? "")
+    const blocks = code.join("\n").split(/\n{2,}/)
+    return blocks
+        .map((block) => /^(?:"key": )?(\{.*\}),$/s.exec(block.trim())?.[1])
+        .filter((block) => block !== undefined)
+        .map((block) => jsonc.parse(block, [], { allowTrailingComma: true }) as unknown)
+}
+
+/** Of alternatives within alternatives, each one. */
+function alternativesOf(schema: unknown): z.ZodObject[] {
+    if (schema instanceof z.ZodDiscriminatedUnion) return schema.options.flatMap(alternativesOf)
+    return schema instanceof z.ZodObject ? [schema] : []
+}
+
+describe("the examples in config/entropy-node.jsonc", () => {
+    const schemas = [
+        ...alternativesOf(sourceSettings),
+        ...alternativesOf(tokenKeySettings),
+        z.strictObject(serverSettings),
+    ]
+    let examples: unknown[]
+    beforeAll(async () => {
+        examples = examplesIn(await read("entropy-node.jsonc"))
+    })
+
+    test("are one of each kind of source, of the key in a token, and of a chain", () => {
+        expect(schemas.length).toBeGreaterThan(9)
+        const found = schemas.map((schema) => examples.filter((one) => schema.safeParse(one).success).length)
+        expect(found).toStrictEqual(schemas.map(() => 1))
+        expect(examples).toHaveLength(schemas.length)
+    })
+
+    test("have every setting that is needed or has a default, and that default", () => {
+        for (const schema of schemas) {
+            const one = z
+                .record(z.string(), z.unknown())
+                .parse(examples.find((any) => schema.safeParse(any).success))
+            for (const [key, setting] of Object.entries(schema.shape)) {
+                if (!(setting instanceof z.ZodOptional)) expect(Object.keys(one)).toContain(key)
+                if (setting instanceof z.ZodDefault) expect(one[key]).toStrictEqual(setting.parse(undefined))
+            }
+        }
+    })
+})
+
 /** As `pdl init` would encode it. */
 function fits(field: "name" | "origin", text: string): boolean {
     const { genesis } = new SampleLedger("names").state
@@ -123,6 +175,8 @@ test.each([
     expect(pdlConfig.safeParse({ chain: { [field]: text } }).success).toBe(fits(field, text))
 })
 
-test("the configuration of the demonstration loads", async () => {
+test("the configurations of the demonstration load", async () => {
     expect(await loadConfig(pdlConfig, example("local/pdl.jsonc"))).toMatchObject({ chain: { name: "demo" } })
+    const node = await loadConfig(entropyNodeConfig, example("local/entropy-node.jsonc"))
+    expect(node.sources).toMatchObject([{ kind: "atecc608a", simulated: true }])
 })
