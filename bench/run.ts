@@ -3,6 +3,7 @@ import { parseArgs } from "node:util"
 import { append } from "./append.ts"
 import { auditSample } from "./audit.ts"
 import { contribution } from "./contribution.ts"
+import { entropyHttp } from "./entropy-http.ts"
 import { flood } from "./flood.ts"
 import { neighbours } from "./neighbours.ts"
 import { machineText, tableJson, tableText, thisMachine } from "./report.ts"
@@ -18,6 +19,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Table> | Table>> = {
     audit: auditSample,
     flood,
     neighbours,
+    "entropy-http": entropyHttp,
 }
 
 const { values, positionals } = parseArgs({

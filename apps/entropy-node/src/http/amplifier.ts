@@ -79,7 +79,7 @@ export class Amplifier {
     take(length: number): Uint8Array {
         if (this.#seeded === undefined) throw new Error("bytes were taken of a generator without a seed")
         this.#given += length
-        if (length > smallBytes) return this.#generator.read(length)
+        if (length > smallBytes) return plain(this.#generator.read(length))
         if (this.#taken + length > this.#piece.length) {
             this.#piece = this.#generator.read(pieceBytes)
             this.#taken = 0
@@ -115,4 +115,9 @@ export class Amplifier {
         this.#piece = new Uint8Array()
         this.#taken = 0
     }
+}
+
+/** A Buffer's `slice` would be a view where every other array's is a copy. */
+function plain({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+    return new Uint8Array(buffer, byteOffset, byteLength)
 }

@@ -6,7 +6,7 @@ import { Amplifier } from "./amplifier.ts"
 import type { Budgets } from "./budget.ts"
 import type { Counts } from "./counts.ts"
 import type { Plan } from "./plan.ts"
-import { opensslPrimitives } from "./primitives.ts"
+import { fortunaPrimitives } from "../core/fortuna-primitives.ts"
 import { listen, listenOnSocket, makeServer } from "./server.ts"
 import type { OtherRoutes } from "./server.ts"
 import type { Serving } from "./serving.ts"
@@ -28,7 +28,7 @@ export type ServingParts = {
 
 export function makeServing({ settings, tokens }: Plan, parts: ServingParts): Serving {
     const { host, hostNames, allowOpen, budgets, limits, reseed } = settings
-    const generator = new FortunaGenerator(opensslPrimitives)
+    const generator = new FortunaGenerator(fortunaPrimitives)
     return {
         ...parts,
         amplifier: new Amplifier(parts.core, generator, reseed, parts.clock),
@@ -46,11 +46,11 @@ export async function openPorts(plan: Plan, serving: Serving, others: OtherRoute
     const opening: Opening[] = []
     if (tls !== undefined && plan.credentials !== undefined) {
         const { http, close } = await makeServer(serving, "https", others, plan.credentials)
-        opening.push({ close, open: () => listen(http, host, tls.port) })
+        opening.push({ close, open: () => listen(http, "https", host, tls.port) })
     }
     if (port !== null) {
         const { http, close } = await makeServer(serving, "http", others)
-        opening.push({ close, open: () => listen(http, host, port) })
+        opening.push({ close, open: () => listen(http, "http", host, port) })
     }
     return openAll(opening)
 }

@@ -60,6 +60,8 @@ export type ToPrimary =
     | { readonly kind: "listening"; readonly urls: readonly string[] }
     /** Nothing that is tried again would help; a sentence for the person at the terminal. */
     | { readonly kind: "cannot"; readonly problem: string }
+    /** Showed while a request was answered; for the log. */
+    | { readonly kind: "defect"; readonly stack: string }
     | { readonly kind: "counted"; readonly counted: Counted }
     | { readonly kind: "ask"; readonly id: number; readonly question: Question }
 

@@ -119,28 +119,38 @@ async function stream(
     response: ServerResponse,
     { bytes, encoding }: Wanted,
 ): Promise<void> {
-    for (let left = bytes; left > 0 && !response.destroyed;) {
+    const flow = new Flow(response)
+    for (let left = bytes; left > 0 && !flow.isOver;) {
         if (amplifier.fresh === undefined) await amplifier.refresh()
         const length = Math.min(left, pieceBytes)
         const hasRoom = response.write(encoded(encoding, amplifier.take(length)))
         counts.gave("fortuna", length)
         left -= length
-        if (!hasRoom) await drained(response)
+        if (!hasRoom) await flow.room()
     }
     response.end()
 }
 
-/** Also resolves when the client has gone. */
-function drained(response: ServerResponse): Promise<void> {
-    return new Promise((resolve) => {
-        const done = (): void => {
-            response.off("drain", done)
-            response.off("close", done)
-            resolve()
-        }
-        response.on("drain", done)
-        response.on("close", done)
-    })
+/** HTTP/2's response says nowhere else that its client has gone. */
+class Flow {
+    isOver = false
+    #go: (() => void) | undefined
+
+    constructor(response: ServerResponse) {
+        response.on("drain", () => this.#go?.())
+        response.once("close", () => {
+            this.isOver = true
+            this.#go?.()
+        })
+    }
+
+    /** Resolves when more may be written, or the client has gone. */
+    room(): Promise<void> {
+        return new Promise((resolve) => {
+            this.#go = resolve
+            if (this.isOver) resolve()
+        })
+    }
 }
 
 function refuse({ counts, onDefect }: Serving, response: ServerResponse, error: unknown): void {

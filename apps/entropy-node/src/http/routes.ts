@@ -48,6 +48,8 @@ export function refuser({ onDefect }: Serving): Refuse {
 export function addRules(server: FastifyInstance, serving: Serving, door: Door, refuse: Refuse): void {
     const { admission, counts } = serving
     server.decorateRequest("caller", undefined)
+    // Pages of other sites may send it without being allowed to; JSON they may not.
+    server.removeContentTypeParser("text/plain")
     server.addHook("onRequest", (request, reply, next) => {
         reply.headers(privately)
         checkHost(request.headers, door, admission)

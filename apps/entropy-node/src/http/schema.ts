@@ -20,7 +20,10 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown): T {
     throw new Problem("malformed", `${field === "" ? "the body" : field}: ${issue?.message ?? ""}`, { field })
 }
 
-const digits = z.stringFormat("a number", /^(0|[1-9][0-9]{0,15})$/).transform(Number)
+const digits = z
+    .string()
+    .regex(/^(0|[1-9][0-9]{0,15})$/, "a whole number, in decimal digits")
+    .transform(Number)
 const number = (least: number, most: number) => digits.pipe(z.int().min(least).max(most))
 
 export const randomQuery = z.strictObject({

@@ -86,10 +86,18 @@ function secureServer(
     return server as Server
 }
 
-/** Rejects with a {@link UserError} where the address cannot be had. */
-export async function listen(http: FastifyInstance, host: string, port: number): Promise<string> {
+/** Resolves with its address; rejects with a {@link UserError} where it cannot be had. */
+export async function listen(
+    http: FastifyInstance,
+    door: Exclude<Door, "socket">,
+    host: string,
+    port: number,
+): Promise<string> {
     try {
-        return await http.listen({ host, port, listenTextResolver: (address) => address })
+        await http.listen({ host, port })
+        const bound = http.server.address()
+        const shown = typeof bound === "object" && bound !== null ? bound.port : port
+        return `${door}://${host.includes(":") ? `[${host}]` : host}:${shown}`
     } catch (error) {
         const code = systemCode(error)
         if (code === "EADDRINUSE")

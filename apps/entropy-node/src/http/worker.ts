@@ -1,4 +1,5 @@
-/** The program of a process that serves HTTP; see workers.ts. What is no refusal ends it, and another takes its place. */
+/** The program of a process that serves HTTP; see workers.ts. */
+import cluster from "node:cluster"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { Counts } from "./counts.ts"
@@ -22,10 +23,8 @@ async function start({ plan, routes }: Extract<ToWorker, { kind: "start" }>): Pr
     link = primary
     const serving = makeServing(plan, {
         ...{ core: primary, budgets: primary, counts, clock: systemClock },
-        // Nothing is known of what else it broke.
-        onDefect(error) {
-            throw error
-        },
+        onDefect: (error) =>
+            send({ kind: "defect", stack: error instanceof Error ? (error.stack ?? "") : String(error) }),
     })
     const doors = await openPorts(plan, serving, (server, door) =>
         addForwarded(server, routes, door, (request) => {
@@ -65,4 +64,6 @@ process.on("message", (message: ToWorker) => {
 })
 // Terminals and systemd signal all processes at once; when this one ends is for the other one to say.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined)
+// The other process is gone, and with it whatever could be answered.
+cluster.worker?.on("error", () => process.exit(1))
 send({ kind: "hello" })

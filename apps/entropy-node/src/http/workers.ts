@@ -58,9 +58,9 @@ export class Workers {
         })
         const workers = new Workers(options)
         try {
-            // One after the other: a port of 0 becomes one that the next ones share.
-            let urls: readonly string[] = []
-            for (let at = 0; at < options.plan.settings.workers; at++) urls = await workers.#fork()
+            // A port of 0 becomes one that all of them share.
+            const length = options.plan.settings.workers
+            const [urls = []] = await Promise.all(Array.from({ length }, () => workers.#fork()))
             workers.#state = "running"
             return { workers, urls }
         } catch (error) {
@@ -94,7 +94,7 @@ export class Workers {
 
     /** Resolves with its addresses once it listens. */
     #fork(): Promise<readonly string[]> {
-        const { plan, primary, routes, counts } = this.#options
+        const { plan, primary, routes, counts, log } = this.#options
         const worker = cluster.fork()
         this.#alive.add(worker)
         return new Promise((resolve, reject) => {
@@ -108,6 +108,9 @@ export class Workers {
                         return
                     case "cannot":
                         reject(new UserError(message.problem))
+                        return
+                    case "defect":
+                        log.error({ stack: message.stack }, "request failed")
                         return
                     case "counted":
                         counts.add(message.counted)
