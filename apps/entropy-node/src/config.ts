@@ -7,11 +7,13 @@ import { httpSettings } from "./http/settings.ts"
 import { pulseSettings } from "./pulses/settings.ts"
 import { atecc608aSettings } from "./sources/atecc608a/source.ts"
 import { characterDeviceSettings } from "./sources/character-device-settings.ts"
+import { qrngHttpSettings } from "./sources/qrng-http-settings.ts"
 
 export const sourceSettings = z.discriminatedUnion("kind", [
     atecc608aSettings,
     characterDeviceSettings,
     pkcs11Settings,
+    qrngHttpSettings,
 ])
 
 export type SourceSettings = z.output<typeof sourceSettings>

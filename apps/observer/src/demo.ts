@@ -79,7 +79,8 @@ class DemoNetwork {
         await mkdir(join(this.#folder, "logs"), { recursive: true })
         const url = await this.#startServer()
         onNews(`ledger server at ${url}`)
-        const observed = this.#observe(url)
+        const started = new AbortController()
+        const observed = this.#observe(url, started.signal)
         const nodes = await Promise.all([...new Set(nodeOf)].map((number) => this.#startNode(number, url)))
         onNews(
             `${nodes.length} entropy nodes with simulated chips, at ${nodes.map((node) => node.url).join(" and ")}`,
@@ -99,6 +100,7 @@ class DemoNetwork {
         onNews(
             `requester and ${partyCounts.reduce((a, b) => a + b)} parties started; waiting for the first round`,
         )
+        started.abort()
         await observed
     }
 
@@ -130,7 +132,12 @@ class DemoNetwork {
         runOptions: readonly string[],
     ): Promise<string> {
         return new Promise((onLine, reject) => {
-            this.#startApp(role, name, initOptions, [...runOptions, "--json"], { onLine }).catch(reject)
+            this.#startApp(role, name, initOptions, [...runOptions, "--json"], { onLine })
+                .then(async ({ ended, log }) => {
+                    const code = await ended
+                    reject(new UserError(`${name} ended with ${code}; ${log} says why`))
+                })
+                .catch(reject)
         })
     }
 
@@ -149,14 +156,16 @@ class DemoNetwork {
         initOptions: readonly string[],
         runOptions: readonly string[],
         listeners: Listeners = {},
-    ): Promise<void> {
+    ): Promise<DemoProcess> {
         const data = ["--data", join(this.#folder, name)]
         if (!(await exists(join(this.#folder, name, "tallylight.json")))) {
             const made = this.#launch(`${name}-init`, [role, "init", ...data, ...initOptions])
             const code = await made.ended
             if (code !== 0) throw new UserError(`${role} init ended with ${code}; ${made.log} says why`)
         }
-        this.#watchOver(role, this.#launch(name, [role, ...data, ...runOptions], listeners))
+        const app = this.#launch(name, [role, ...data, ...runOptions], listeners)
+        this.#watchOver(role, app)
+        return app
     }
 
     #launch(name: string, args: readonly string[], listeners: Listeners = {}): DemoProcess {
@@ -177,7 +186,7 @@ class DemoNetwork {
     }
 
     /** The observer's lines are the demonstration's result; it ends by itself after the last one. */
-    async #observe(url: string): Promise<void> {
+    async #observe(url: string, started: AbortSignal): Promise<void> {
         const { rounds, onRound } = this.#options
         const late = (): void => {
             const logs = join(this.#folder, "logs")
@@ -185,7 +194,9 @@ class DemoNetwork {
                 new UserError(`no round was verified within ${patienceMs / 1000} s; the logs are in ${logs}`),
             )
         }
-        let alarm = setTimeout(late, patienceMs)
+        let alarm: NodeJS.Timeout | undefined
+        // Keys are made the first time, which takes as long as it takes.
+        started.addEventListener("abort", () => (alarm = setTimeout(late, patienceMs)), { once: true })
         const onLine = (line: string): void => {
             clearTimeout(alarm)
             alarm = setTimeout(late, patienceMs)

@@ -48,8 +48,13 @@ type Debt =
     | { readonly what: "commitments"; readonly first: number }
     | { readonly what: "pulse"; readonly node: EntropyNode; readonly beacon: SignableBeacon }
 
-/** So many beacons are committed to at a time, and more as soon as fewer than half of them are left. */
-const commitAhead = 32
+/**
+ * So many beacons are committed to at a time: a value takes a slow chip a tenth of a second and more, during which no
+ * beacon is signed.
+ */
+const commitAtOnce = 8
+/** With fewer ahead there is time for more when no beacon waits; with hardly any, before all else. */
+const [enoughAhead, leastAhead] = [24, 2]
 
 /** Before something that was put off, by the server or for want of a key or a source, is tried again. */
 const pauseMs = 1000
@@ -185,9 +190,10 @@ export class BeaconSigning {
         const isCurrent = node !== undefined && this.#isRegistered(node, chain)
         if (!isCurrent || node.lastRound - rounds <= halfLife) return { what: "registration", node }
         const first = Math.max(node.nextCommitment, beacons + 1)
-        if (first - beacons <= commitAhead / 2) return { what: "commitments", first }
+        const ahead = first - 1 - beacons
         const beacon = signable.find(({ ordinal }) => ordinal > node.signed && !this.#lost.has(ordinal))
-        return beacon && { what: "pulse", node, beacon }
+        if (beacon !== undefined && ahead >= leastAhead) return { what: "pulse", node, beacon }
+        return ahead < enoughAhead ? { what: "commitments", first } : undefined
     }
 
     #isRegistered({ modulus, certificateId, pulseChain, hardware }: EntropyNode, chain: number): boolean {
@@ -226,7 +232,7 @@ export class BeaconSigning {
     }
 
     async #commit(state: ChainState, first: number, chain: BeaconPulses): Promise<void> {
-        const values = await chain.commitmentsAhead(first, commitAhead)
+        const values = await chain.commitmentsAhead(first, commitAtOnce)
         const made = makeCommitment(state.chain, this.#node.identity, first, values)
         const { receipt } = await this.#session.peer.request("ReqCommitment", made)
         this.#keep(receipt, { ...made, kind: "commitment", time: 0 }, "commitments")
@@ -241,7 +247,8 @@ export class BeaconSigning {
         if (!(await this.#canOpen(node, ordinal, chain))) {
             this.#lost.add(ordinal)
             this.#idle(`the value that was committed to for the beacon of round ${round} is lost`)
-            return this.act()
+            this.act()
+            return
         }
         const external = { source: chainDescription(state.chain), statusCode: 0, value: output }
         const { pulse } = await chain.pulseOf({ ordinal, time: this.#clock.now(), external })

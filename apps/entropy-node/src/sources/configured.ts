@@ -5,6 +5,7 @@ import type { ConfiguredSource } from "../core/core.ts"
 import { pkcs11Driver } from "../hsm/random-source.ts"
 import { atecc608aDriver } from "./atecc608a/source.ts"
 import { characterDeviceDriver } from "./character-device.ts"
+import { qrngHttpDriver } from "./qrng-http.ts"
 import type { SourceDriver } from "./source.ts"
 
 export function configuredSource(settings: SourceSettings, clock: Clock): ConfiguredSource {
@@ -17,8 +18,10 @@ function driverOf(settings: SourceSettings, clock: Clock): SourceDriver {
         case "atecc608a":
             return atecc608aDriver(settings, clock)
         case "character-device":
-            return characterDeviceDriver(settings)
+            return characterDeviceDriver(settings, { clock })
         case "pkcs11":
             return pkcs11Driver(settings)
+        case "qrng-http":
+            return qrngHttpDriver(settings, clock)
     }
 }
