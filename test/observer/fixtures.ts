@@ -8,10 +8,18 @@ import { dirname, join } from "node:path"
 import { concatBytes, toHex, utf8 } from "@tallylight/crypto/bytes.js"
 import { appendLeaf, emptyRange, leafHash, rangeRoot } from "@tallylight/crypto/merkle.js"
 import { encodeEntryBundle, entriesPath, tilePath, tilesForSize } from "@tallylight/crypto/tiles.js"
+import { Chain } from "@tallylight/pdl/chain.js"
+import { pdlConfig } from "@tallylight/pdl/config.js"
+import { ProofPool } from "@tallylight/pdl/proof-pool.js"
+import { serve as servePdl } from "@tallylight/pdl/server.js"
+import type { Server } from "@tallylight/pdl/server.js"
 import type { Terminal } from "@tallylight/observer/terminal.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
-import { seal } from "@tallylight/protocol/sample/mutant.js"
+import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
+import { ManualClock } from "@tallylight/protocol/ports/manual-clock.js"
+import { ownThread } from "@tallylight/protocol/ports/verifier.js"
+import { honest, seal } from "@tallylight/protocol/sample/mutant.js"
 import type { SampleLedger } from "@tallylight/protocol/sample/sample-ledger.js"
 import { sampleLedger } from "@tallylight/protocol/sample/scenario.js"
 
@@ -53,6 +61,7 @@ export function filesOf(sample: SampleLedger, entries: readonly Entry[] = sample
 
 const folders: string[] = []
 const open: (() => void)[] = []
+const servers: Server[] = []
 
 export async function newFolder(): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), "tallylight-observer-"))
@@ -100,7 +109,32 @@ export async function serve(chain: Uint8Array, files: Files): Promise<Served> {
     return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked, failures }
 }
 
+/** The read side of a real ledger server over those entries; its rounds stand still. */
+export async function served(ledger: SampleLedger): Promise<string> {
+    const { entries, checkpoint } = honest(ledger)
+    const store = new MemoryStore()
+    await store.append(await store.head(), entries, checkpoint)
+    const config = pdlConfig.parse({ port: 0 })
+    const clock = new ManualClock(ledger.time)
+    const chain = await Chain.open({
+        ...{ store, clock, keys: ledger.keys, random: ledger.random, limits: config.limits },
+        ...{ requestTimeoutMs: 1000, backlog: 10, pauseMs: 1000 },
+        proofs: new ProofPool([ownThread(() => Promise.resolve())]).open(),
+        breathe: () => Promise.resolve(),
+        onCommit: () => undefined,
+        onUnanswered: () => undefined,
+        onSkew: () => undefined,
+        onFault: () => undefined,
+    })
+    const chains = new Map([[toHex(chain.chain), chain]])
+    const readSide = { chains, unready: () => [], onFailure: () => undefined }
+    const server = await servePdl(config, readSide, clock)
+    servers.push(server)
+    return server.url
+}
+
 export async function cleanUp(): Promise<void> {
+    for (const server of servers.splice(0)) await server.close()
     for (const close of open.splice(0)) close()
     for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true })
 }

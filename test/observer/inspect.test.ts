@@ -1,58 +1,26 @@
 import { toHex } from "@tallylight/crypto/bytes.js"
 import { leafHash } from "@tallylight/crypto/merkle.js"
+import { statementRows } from "@tallylight/observer/entropy-text.js"
 import { runInspect } from "@tallylight/observer/inspect-command.js"
 import type { InspectOptions } from "@tallylight/observer/inspect-command.js"
-import { shortId } from "@tallylight/observer/round-text.js"
-import { Chain } from "@tallylight/pdl/chain.js"
-import { pdlConfig } from "@tallylight/pdl/config.js"
-import { ProofPool } from "@tallylight/pdl/proof-pool.js"
-import { serve } from "@tallylight/pdl/server.js"
-import type { Server } from "@tallylight/pdl/server.js"
+import { shortId } from "@tallylight/observer/short-id.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
-import { MemoryStore } from "@tallylight/protocol/ports/memory-store.js"
-import { ManualClock } from "@tallylight/protocol/ports/manual-clock.js"
-import { ownThread } from "@tallylight/protocol/ports/verifier.js"
-import { find, honest, pick } from "@tallylight/protocol/sample/mutant.js"
+import { beaconPulseOf } from "@tallylight/protocol/round/beacon-pulse.js"
+import { makeAbsence, parseStatement } from "@tallylight/protocol/round/statement.js"
+import { find, pick } from "@tallylight/protocol/sample/mutant.js"
 import { SampleLedger } from "@tallylight/protocol/sample/sample-ledger.js"
 import { sampleLedger, sampleRounds } from "@tallylight/protocol/sample/scenario.js"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { never, paper } from "./fixtures.ts"
+import { cleanUp, never, paper, served } from "./fixtures.ts"
 
 const sample = sampleLedger()
-const servers: Server[] = []
 let url = ""
-
-/** The read side of a real ledger server over those entries; its rounds stand still. */
-async function served(ledger: SampleLedger): Promise<string> {
-    const { entries, checkpoint } = honest(ledger)
-    const store = new MemoryStore()
-    await store.append(await store.head(), entries, checkpoint)
-    const config = pdlConfig.parse({ port: 0 })
-    const clock = new ManualClock(ledger.time)
-    const chain = await Chain.open({
-        ...{ store, clock, keys: ledger.keys, random: ledger.random, limits: config.limits },
-        ...{ requestTimeoutMs: 1000, backlog: 10, pauseMs: 1000 },
-        proofs: new ProofPool([ownThread(() => Promise.resolve())]).open(),
-        breathe: () => Promise.resolve(),
-        onCommit: () => undefined,
-        onUnanswered: () => undefined,
-        onSkew: () => undefined,
-        onFault: () => undefined,
-    })
-    const chains = new Map([[toHex(chain.chain), chain]])
-    const readSide = { chains, unready: () => [], onFailure: () => undefined }
-    const server = await serve(config, readSide, clock)
-    servers.push(server)
-    return server.url
-}
 
 beforeAll(async () => {
     url = await served(sample)
 })
-afterAll(async () => {
-    for (const server of servers) await server.close()
-})
+afterAll(cleanUp)
 
 async function inspect(what: string | number, options: InspectOptions = {}): Promise<string> {
     const to = paper()
@@ -148,6 +116,56 @@ describe("a round", () => {
         const response = await fetch(`${url}/v1/chains/${id}/rounds/2`)
         expect(printed).toBe(`${await response.text()}\n`)
         expect(JSON.parse(printed)).toMatchObject({ chain: id, round: 2, status: "beacon" })
+    })
+})
+
+describe("the entropy of a round", () => {
+    const node = shortId(sample.node.signer.publicKey)
+
+    test("is shown as its contributions state it, source by source", async () => {
+        const text = await inspect(sampleRounds.elected)
+        const statements = sample.entries.flatMap((entry) =>
+            entry.kind === "contribution" && entry.round === sampleRounds.elected
+                ? [parseStatement(entry.statement)?.of]
+                : [],
+        )
+        const count = (says: string) => text.split("\n").filter((line) => line.includes(says)).length
+        expect(statements).toContain("node")
+        expect(count(`says        entropy node ${node}, SIMULATED, at 2027-`)).toBe(
+            statements.filter((of) => of === "node").length,
+        )
+        expect(count("chip: atecc608a, simulated, healthy, locked, 4096 bytes, 0 failures")).toBe(
+            statements.filter((of) => of === "node").length,
+        )
+        expect(count("no bytes of an entropy node: the entropy node does not answer")).toBe(
+            statements.filter((of) => of === "party").length,
+        )
+        expect(await inspect(sampleRounds.retried)).not.toContain("entropy node")
+    })
+
+    test("of a party without its node is its own word", () => {
+        const { state } = sample
+        expect(statementRows(state, makeAbsence("no node"))).toEqual([
+            ["  says", "no bytes of an entropy node: no node"],
+        ])
+        expect(statementRows(state, new Uint8Array())).toEqual([])
+        const old = { ...state, genesis: { ...state.genesis, version: 1 } }
+        expect(statementRows(old, makeAbsence("means nothing there"))).toEqual([])
+    })
+
+    test("ends with the pulses about its beacon: Z where the node was bound, void where it was not", async () => {
+        const bound = await inspect(sampleRounds.first)
+        const { entry, index } = pick(sample, "pulse", inRound(sampleRounds.first))
+        const { Z, isBound } = beaconPulseOf(sample.states[index - 1]!, entry)
+        expect(isBound).toBe(true)
+        expect(bound).toMatch(
+            new RegExp(`^pulse +node ${node}  \\+\\d+ ms, entry ${index}: software key$`, "m"),
+        )
+        expect(bound).toMatch(new RegExp(`^  Z +${toHex(Z)}$`, "m"))
+        const loose = await inspect(sampleRounds.retried)
+        expect(loose).toMatch(/^pulse .*: software key, 1 beacon passed over before$/m)
+        expect(loose).toMatch(/^ {2}Z +void: not bound to its value before the ticket$/m)
+        expect(await inspect(sampleRounds.committee)).not.toMatch(/^pulse/m)
     })
 })
 

@@ -8,6 +8,7 @@ import { runVerify } from "@tallylight/observer/verify-command.js"
 import type { VerifyOptions } from "@tallylight/observer/verify-command.js"
 import type { VerifyJson } from "@tallylight/observer/verify-report.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
+import { parseStatement } from "@tallylight/protocol/round/statement.js"
 import { honest, seal } from "@tallylight/protocol/sample/mutant.js"
 import { mutants } from "@tallylight/protocol/sample/mutants.js"
 import { sampleLedger, sampleRounds } from "@tallylight/protocol/sample/scenario.js"
@@ -128,6 +129,56 @@ describe("an honest ledger", () => {
         )
         expect(printed).toMatch(/^missing {4}member 1 .*: no share in 1 withheld round, the first one 6$/m)
         expect(printed).toContain("everything holds, up to here")
+    })
+
+    test("counts what its contributions state, and calls it testimony", async () => {
+        const dir = await folderOf(filesOf(sample))
+        const { json } = await verifyJson({ dir, chain })
+        const said = sample.entries.flatMap((entry) =>
+            entry.kind === "contribution" ? [parseStatement(entry.statement)?.of] : [],
+        )
+        const count = (of: string | undefined) => said.filter((each) => each === of).length
+        const identity = toHex(sample.node.signer.publicKey)
+        expect(count("node")).toBeGreaterThan(0)
+        expect(json.testimony).toEqual({
+            nodes: [
+                {
+                    ...{ identity, registered: true, contributions: count("node") },
+                    ...{ simulated: count("node"), failedSources: 0 },
+                },
+            ],
+            withoutNode: count("party"),
+            withoutStatement: count(undefined),
+        })
+        const { printed } = await verify({ dir })
+        expect(printed).toContain(`testimony  node ${identity.slice(0, 8)}: ${count("node")} contribution`)
+        expect(printed).toContain(`${count("node")} with simulated hardware, 0 with sources that failed`)
+        expect(printed).toMatch(/statements are testimony, not proof/)
+    })
+
+    test("counts each entropy node's pulses: bound, not bound, missed", async () => {
+        const dir = await folderOf(filesOf(sample))
+        const { json } = await verifyJson({ dir, chain })
+        const identity = toHex(sample.node.signer.publicKey)
+        expect(json.pulses).toEqual([
+            {
+                ...{ identity, hardware: false, registered: true, pulses: 3, bound: 2 },
+                ...{ notBound: 1, firstNotBound: sampleRounds.retried },
+                ...{ missed: 1, firstMissedBefore: sampleRounds.retried, unsigned: 0 },
+            },
+        ])
+        const { printed } = await verify({ dir })
+        expect(printed).toContain(
+            `pulses     node ${identity.slice(0, 8)}, software key: 3 pulses, 2 bound, ` +
+                "1 not bound, the first of round 5, 1 beacon missed, first before round 5\n",
+        )
+    })
+
+    test("without any entropy node says nothing of them", async () => {
+        const dir = await folderOf(filesOf(sample, sample.entries.slice(0, 10)))
+        const { printed } = await verify({ dir })
+        expect(printed).toContain("10 of 10 entries verified")
+        expect(printed).not.toMatch(/testimony|^pulses {5}/m)
     })
 
     test("is another chain than the one that was meant", async () => {

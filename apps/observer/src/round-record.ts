@@ -3,9 +3,13 @@ import { apply, begin } from "@tallylight/protocol/ledger/apply.js"
 import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry, EntryKind, EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import type { ChainState, OpenRound } from "@tallylight/protocol/ledger/state.js"
+import { beaconPulseOf } from "@tallylight/protocol/round/beacon-pulse.js"
+import type { BeaconPulse } from "@tallylight/protocol/round/beacon-pulse.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 
 type Logged<K extends EntryKind> = { readonly index: number; readonly entry: EntryOf<K> }
+
+export type LoggedPulse = Logged<"pulse"> & { readonly pulse: BeaconPulse }
 
 export type RoundRecord = {
     /** The round as its ticket opened it: roster and request are of that time. */
@@ -17,6 +21,8 @@ export type RoundRecord = {
     readonly shares: readonly Logged<"share">[]
     readonly beacon: Logged<"beacon"> | undefined
     readonly ended: Logged<"void"> | undefined
+    /** Of entropy nodes about the beacon, with what each comes to. */
+    readonly pulses: readonly LoggedPulse[]
     /** After the last entry that was read. */
     readonly state: ChainState
 }
@@ -30,15 +36,19 @@ export async function readRound(
     let opened: OpenRound | undefined
     let ticket: EntryOf<"ticket"> | undefined
     const later: { index: number; entry: Entry }[] = []
+    const pulses: LoggedPulse[] = []
     for await (const bytes of entries) {
         const entry = decodeEntry(bytes)
         const index: number = state?.range.size ?? 0
-        state = state === undefined ? begin(entry) : apply(state, entry)
+        const before = state
+        state = before === undefined ? begin(entry) : apply(before, entry)
         if (!("round" in entry) || entry.round !== round) continue
         if (entry.kind === "ticket") {
             ticket = entry
             opened = state.current?.phase === "open" ? state.current : undefined
-        } else later.push({ index, entry })
+        } else if (entry.kind === "pulse" && before !== undefined)
+            pulses.push({ index, entry, pulse: beaconPulseOf(before, entry) })
+        else later.push({ index, entry })
     }
     if (state === undefined) throw new Refusal("empty-ledger")
     if (ticket === undefined || opened === undefined) return undefined
@@ -47,7 +57,7 @@ export async function readRound(
             kinds.some((kind) => kind === logged.entry.kind),
         )
     return {
-        ...{ opened, ticket, state },
+        ...{ opened, ticket, state, pulses },
         answers: ofKind("contribution", "abstention") as RoundRecord["answers"],
         extensions: ofKind("extension"),
         tally: ofKind("tally")[0],

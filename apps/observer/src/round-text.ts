@@ -6,13 +6,10 @@ import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import { toJson } from "@tallylight/protocol/ledger/json.js"
 import { nameOf } from "@tallylight/protocol/ledger/state.js"
 import { amount } from "./amount.ts"
+import { pulseRows, statementRows } from "./entropy-text.ts"
+import { shortId } from "./short-id.ts"
 import type { RoundRecord } from "./round-record.ts"
 import type { Colors } from "./terminal.ts"
-
-/** Enough of an identity to tell the parties of one chain apart. */
-export function shortId(identity: Uint8Array): string {
-    return toHex(identity.slice(0, 4))
-}
 
 export function roundText(record: RoundRecord, colors: Colors): string {
     const { opened, ticket, state } = record
@@ -30,6 +27,7 @@ export function roundText(record: RoundRecord, colors: Colors): string {
         ],
         ...answerLines(record),
         ...endLines(record, colors),
+        ...record.pulses.flatMap((logged) => pulseRows(logged, since(record), colors)),
     ]
     const shown = lines.map(([name, text]) => `${name.padEnd(nameWidth)}  ${text}`)
     return [colors.bold(`round ${round}`), ...shown, "", colors.dim(reminder), ""].join("\n")
@@ -46,9 +44,9 @@ function seedText(seed: Uint8Array): string {
 function answerLines(record: RoundRecord): [string, string][] {
     const { opened, answers, extensions, tally, ended, state } = record
     const after = since(record)
-    const given = answers.map(({ index, entry }): [string, string] => [
-        entry.kind,
-        `${shortId(entry.identity)}  ${after(entry.time)}, entry ${index}`,
+    const given = answers.flatMap(({ index, entry }): [string, string][] => [
+        [entry.kind, `${shortId(entry.identity)}  ${after(entry.time)}, entry ${index}`],
+        ...(entry.kind === "contribution" ? statementRows(state, entry.statement) : []),
     ])
     const extended = extensions.map(({ index, entry }): [string, string] => [
         "extension",

@@ -5,6 +5,8 @@ import type { Report, Verdict } from "@tallylight/protocol/verify/audit.js"
 import { refusals } from "@tallylight/protocol/wire/refusal.js"
 import type { LedgerSource } from "./ledger-source.ts"
 import { amount } from "./amount.ts"
+import { entropyJson, entropyLines } from "./entropy-report.ts"
+import type { EntropyJson } from "./entropy-report.ts"
 import type { Colors } from "./terminal.ts"
 
 type Unfinished = {
@@ -32,7 +34,7 @@ type Blamed = {
     readonly firstMissing: number | null
 }
 
-export type VerifyJson = {
+export type VerifyJson = EntropyJson & {
     readonly holds: boolean
     readonly source: string
     readonly chain: string | null
@@ -57,6 +59,7 @@ export function reportJson(report: Report, { where, size }: LedgerSource): Verif
         ...{ size, verified, beacons, voids },
         unfinished: unfinishedRound(state) ?? null,
         keyHolders: report.keyHolders.map(blamed),
+        ...entropyJson(report),
         rules: verdicts,
     }
 }
@@ -108,6 +111,7 @@ export function reportText(json: VerifyJson, colors: Colors): string {
             ? [`… and ${keyHolders.length - mostBlamed} more; --json names them`]
             : []),
         ...(keyHolders.length > 0 ? [""] : []),
+        ...entropyLines(json, colors),
         `${verified} of ${amount(size, "entry", "entries")} verified: ${counts}`,
         ...(unfinished === null ? [] : [progressOf(unfinished)]),
         holds

@@ -5,16 +5,18 @@ import type { DataDir } from "@tallylight/node/data-dir.js"
 import { Follower } from "@tallylight/node/follower.js"
 import { makeLogger } from "@tallylight/node/logger.js"
 import { Command } from "commander"
+import { amount } from "./amount.ts"
 import { whomToAsk } from "./config.ts"
 import { parseCount } from "./parse-count.ts"
 import { showProgress } from "./progress.ts"
 import { terminal } from "./terminal.ts"
 import { watch } from "./watch.ts"
-import type { WatchedRound } from "./watch.ts"
+import type { WatchedPulse, WatchedRound } from "./watch.ts"
 
 type Options = CommonOptions & {
     readonly from?: number
     readonly rounds?: number
+    readonly pulses?: true
     readonly json?: true
 }
 
@@ -23,7 +25,8 @@ export function watchCommand(stop: AbortSignal): Command {
         .description("print each round's output as it happens, after verifying the ledger up to it")
         .option("--from <round>", "start with that round (default: the next one)", parseCount)
         .option("--rounds <n>", "end after that many", parseCount)
-        .option("--json", "print each round as one JSON object")
+        .option("--pulses", "print the pulses of entropy nodes about those rounds, too")
+        .option("--json", "print each round as one JSON object, and each pulse as one of the kind “pulse”")
         .action(async (options: Options) => run(options, stop))
         .addHelpText(
             "after",
@@ -51,6 +54,13 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
                 progress.clear()
                 process.stdout.write(options.json ? `${JSON.stringify(round)}\n` : line(round))
             },
+            onPulse: (pulse) => {
+                if (options.json && !options.pulses) return
+                progress.clear()
+                if (options.json) process.stdout.write(`${JSON.stringify(pulse)}\n`)
+                else if (options.pulses) process.stdout.write(`${pulseWords(pulse)}\n`)
+                else process.stderr.write(`${terminal.errColors.dim(pulseWords(pulse))}\n`)
+            },
             onNews: (news) => {
                 progress.clear()
                 process.stderr.write(`${news}\n`)
@@ -72,4 +82,11 @@ export function line({ round, output, contributors, index, openedBy, members = 1
     const who = `${contributors} ${contributors === 1 ? "contributor" : "contributors"}${opened}`
     const { bold, dim, green } = terminal.colors
     return `${bold(`round ${round}`)}  ${output}  ${dim(`${who}, entry ${index},`)} ${green("verified")}\n`
+}
+
+export function pulseWords({ round, node, Z, hardware, missed }: WatchedPulse): string {
+    const worth = Z === null ? "no Z: the node was not bound to its value before the ticket" : `Z ${Z}`
+    const key = hardware ? "" : ", software key"
+    const gap = missed === 0 ? "" : `, ${amount(missed, "beacon")} passed over before`
+    return `round ${round}, pulse of node ${node.slice(0, 8)}${key}${gap}: ${worth}`
 }

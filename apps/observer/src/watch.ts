@@ -1,6 +1,7 @@
 /** Rounds as they happen, each verified here down to the last proof before it is told. */
 import { toHex } from "@tallylight/crypto/bytes.js"
 import type { Follower } from "@tallylight/node/follower.js"
+import { beaconPulseOf } from "@tallylight/protocol/round/beacon-pulse.js"
 import type { Step } from "@tallylight/protocol/session/replica.js"
 
 /** A verified beacon, as `watch --json` prints it. */
@@ -20,11 +21,31 @@ export type WatchedRound = {
     readonly members?: number
 }
 
+/** A verified pulse of an entropy node about a beacon, as `watch --json --pulses` prints it. */
+export type WatchedPulse = {
+    /** What tells it from a beacon, which has no kind. */
+    readonly kind: "pulse"
+    readonly chain: string
+    readonly round: number
+    /** Identity of the node. */
+    readonly node: string
+    /** What the node says of its key: kept in hardware. */
+    readonly hardware: boolean
+    /** 128 hexadecimal digits; null where the node was not bound to its value before the ticket, and Z is void. */
+    readonly Z: string | null
+    /** Beacons that the node owed a pulse, and passed over since its last one. */
+    readonly missed: number
+    /** Of the pulse's entry in the ledger. */
+    readonly index: number
+    readonly verified: true
+}
+
 export type WatchOptions = {
     /** The first round to tell; undefined for those that end from now on. */
     readonly from: number | undefined
     readonly rounds: number
     readonly onRound: (round: WatchedRound) => void
+    readonly onPulse: (pulse: WatchedPulse) => void
     /** Rounds without an output in time, and other news that is no beacon. */
     readonly onNews: (news: string) => void
 }
@@ -42,7 +63,9 @@ export async function watch(follower: Follower, options: WatchOptions): Promise<
                 if (options.from === undefined && step.index < (history ?? 0)) continue
                 if (options.from !== undefined && roundOf(step) < options.from) continue
                 const round = watchedRound(step)
-                if (round === undefined) tellNews(step, options.onNews)
+                const pulse = watchedPulse(step)
+                if (pulse !== undefined) options.onPulse(pulse)
+                else if (round === undefined) tellNews(step, options.onNews)
                 else {
                     options.onRound(round)
                     told += 1
@@ -73,6 +96,22 @@ function watchedRound({ entry, before, after, index }: Step): WatchedRound | und
         index,
         verified: true,
         ...(members > 1 && { openedBy: entry.shares.map(({ member }) => member), members }),
+    }
+}
+
+export function watchedPulse({ entry, before, after, index }: Step): WatchedPulse | undefined {
+    if (entry.kind !== "pulse" || before === undefined) return undefined
+    const { round, hardware, isBound, Z, missed } = beaconPulseOf(before, entry)
+    return {
+        kind: "pulse",
+        chain: toHex(after.chain),
+        round,
+        node: toHex(entry.identity),
+        hardware,
+        Z: isBound ? toHex(Z) : null,
+        missed,
+        index,
+        verified: true,
     }
 }
 

@@ -16,8 +16,12 @@ import { Refusal, require } from "../wire/refusal.ts"
 import type { Facts, RefusalCode } from "../wire/refusal.ts"
 import { KeyHolders } from "./key-holders.ts"
 import type { KeyHolderRecord } from "./key-holders.ts"
+import { PulseRecords } from "./pulse-record.ts"
+import type { PulseRecord } from "./pulse-record.ts"
 import { entryRules, laterRules, logRules, ruleBroken } from "./rules.ts"
 import type { RuleName } from "./rules.ts"
+import { Testimony } from "./testimony.ts"
+import type { TestimonyRecord } from "./testimony.ts"
 
 export type Offence = { readonly index: number; readonly code: RefusalCode; readonly facts: Facts }
 
@@ -40,6 +44,10 @@ export type Report = {
     readonly voids: number
     /** Key holders that were convicted or missed. No rule is broken by that, and no honest ledger hides it. */
     readonly keyHolders: readonly KeyHolderRecord[]
+    /** What contributions say of their entropy. */
+    readonly testimony: TestimonyRecord
+    /** What each registered entropy node made of the beacons that it owed a pulse. */
+    readonly pulses: readonly PulseRecord[]
 }
 
 export type AuditInput = {
@@ -56,6 +64,8 @@ export type AuditInput = {
 type Progress = {
     readonly counts: Map<EntryKind, number>
     readonly keyHolders: KeyHolders
+    readonly testimony: Testimony
+    readonly pulses: PulseRecords
     state: ChainState | undefined
     checkpoint: Checkpoint | undefined
     pinnedHolds: boolean
@@ -66,6 +76,8 @@ export async function audit(input: AuditInput): Promise<Report> {
     const progress: Progress = {
         counts: new Map(),
         keyHolders: new KeyHolders(),
+        testimony: new Testimony(),
+        pulses: new PulseRecords(),
         state: undefined,
         checkpoint: undefined,
         // Every ledger extends the empty one.
@@ -87,7 +99,7 @@ async function replay(input: AuditInput, progress: Progress): Promise<void> {
             kind = entry.kind
             const before = progress.state
             progress.state = step(before, entry, input)
-            if (before !== undefined) progress.keyHolders.take(before, entry)
+            if (before !== undefined) recount(progress, before, entry)
             progress.counts.set(kind, (progress.counts.get(kind) ?? 0) + 1)
             progress.checkpoint ??= openHead(progress, progress.state.genesis, input.checkpoint)
             comparePinned(input, progress)
@@ -103,6 +115,12 @@ async function replay(input: AuditInput, progress: Progress): Promise<void> {
         const { code, facts } = error
         progress.offence ??= { rule: ruleBroken(kind, code), index: index(), code, facts }
     }
+}
+
+function recount({ keyHolders, testimony, pulses }: Progress, before: ChainState, entry: Entry): void {
+    keyHolders.take(before, entry)
+    testimony.take(before, entry)
+    pulses.take(before, entry)
 }
 
 function step(state: ChainState | undefined, entry: Entry, input: AuditInput): ChainState {
@@ -152,7 +170,7 @@ function compareRoot({ pinned }: AuditInput, progress: Progress): void {
 
 function report(
     input: AuditInput,
-    { counts, keyHolders, state, checkpoint, pinnedHolds, offence }: Progress,
+    { counts, keyHolders, testimony, pulses, state, checkpoint, pinnedHolds, offence }: Progress,
 ): Report {
     const broken = (rule: RuleName) => offence?.rule === rule
     const verdict = (rule: RuleName, says: string, checked: number): Verdict => {
@@ -188,5 +206,7 @@ function report(
         beacons: counts.get("beacon") ?? 0,
         voids: counts.get("void") ?? 0,
         keyHolders: keyHolders.records,
+        testimony: testimony.record,
+        pulses: state === undefined ? [] : pulses.records(state),
     }
 }
