@@ -11,7 +11,9 @@ import { Command, InvalidArgumentError } from "commander"
 import { z } from "zod"
 import { entropyNodeConfig, sourceSettings } from "./config.ts"
 import type { EntropyNodeConfig } from "./config.ts"
-import { fillNodeDir, nodeIdentity, runNode } from "./run.ts"
+import { doctorCommand } from "./doctor-command.ts"
+import { fillNodeDir, nodeIdentity } from "./node-dir.ts"
+import { runNode } from "./run.ts"
 import type { RunningNode } from "./run.ts"
 
 const defaultDir = "data/entropy-node"
@@ -49,7 +51,7 @@ export function entropyNodeCommand(stop: AbortSignal): Command {
             const identity = await identityOf(data ?? defaultDir)
             process.stdout.write(`${json ? JSON.stringify({ identity }) : identity}\n`)
         })
-    return command
+    return command.addCommand(doctorCommand(defaultDir, load, stop))
 }
 
 async function identityOf(path: string): Promise<string> {
@@ -59,7 +61,7 @@ async function identityOf(path: string): Promise<string> {
 async function init(options: Options): Promise<void> {
     const config = await load(options)
     const path = options.data ?? defaultDir
-    await initDataDir(path, "entropy-node", (dir) => fillNodeDir(dir, config))
+    await initDataDir(path, "entropy-node", (dir) => fillNodeDir(dir, config.pulses))
     const identity = await identityOf(path)
     const made = { data: path, identity }
     process.stdout.write(
@@ -75,7 +77,7 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
         path: options.data ?? defaultDir,
         named: options.data !== undefined,
         role: "entropy-node",
-        fill: (made) => fillNodeDir(made, config),
+        fill: (made) => fillNodeDir(made, config.pulses),
     })
     try {
         await runNode(dir, config, log, stop, (running) => {

@@ -1,13 +1,11 @@
 /** A running entropy node: sources, HTTP side, pulses and the chains that it signs, until it is told to stop. */
 import { toHex } from "@tallylight/crypto/bytes.js"
 import type { DataDir } from "@tallylight/node/data-dir.js"
-import { createKeyFile, readKeyFile } from "@tallylight/node/key-files.js"
 import type { Logger } from "@tallylight/node/logger.js"
 import { newRegistry } from "@tallylight/node/metrics.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { UserError } from "@tallylight/node/user-error.js"
-import { seedSigner } from "@tallylight/protocol/chain/signer.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { chainDescription } from "@tallylight/protocol/round/beacon-pulse.js"
 import type { EntropyNodeConfig } from "./config.ts"
@@ -17,19 +15,17 @@ import type { Core } from "./core/core.ts"
 import type { PulseSigner } from "./hsm/pulse-signer.ts"
 import { startHttp } from "./http/start.ts"
 import type { Plugin } from "./http/forward.ts"
+import { chainFolder, nodeIdentity, pulsesFolder } from "./node-dir.ts"
 import { addDrawRoute } from "./network/draw-route.ts"
 import { followChain } from "./network/follow-chain.ts"
 import type { FollowedChain } from "./network/follow-chain.ts"
-import { createPulseKey, openPulseKey } from "./pulses/pulse-key.ts"
-import { createPulses, openPulses } from "./pulses/pulses.ts"
+import { openPulseKey } from "./pulses/pulse-key.ts"
+import { openPulses } from "./pulses/pulses.ts"
 import type { Pulses } from "./pulses/pulses.ts"
 import type { External } from "./pulses/pulse-maker.ts"
 import { addPulseRest } from "./pulses/pulse-rest.ts"
 import { configuredSource } from "./sources/configured.ts"
 import { systemDriver, systemSettings } from "./sources/system.ts"
-
-const identityFile = "identity.key"
-const pulsesFolder = "pulses"
 
 export type RunningNode = {
     readonly urls: readonly string[]
@@ -39,18 +35,6 @@ export type RunningNode = {
     readonly sources: readonly string[]
     /** SHA-512 of the certificate of its pulses; undefined where it makes none. */
     readonly certificate: string | undefined
-}
-
-/** What a data directory must have: an identity, and a place for pulses with their key where that is software. */
-export async function fillNodeDir(dir: DataDir, { pulses }: EntropyNodeConfig): Promise<void> {
-    await createKeyFile(dir.file(identityFile), "identity", systemRandom(32))
-    const folder = dir.file(pulsesFolder)
-    await createPulses(folder)
-    await createPulseKey(folder, pulses.key)
-}
-
-export async function nodeIdentity(dir: Pick<DataDir, "file">): Promise<Signer> {
-    return seedSigner(await readKeyFile(dir.file(identityFile), "identity"))
 }
 
 /** Resolves after a clean stop; rejects where the store or the code failed, and a restart must sort it out. */
@@ -99,7 +83,7 @@ type Signing = { readonly pulses: Pulses; readonly key: PulseSigner }
 
 async function withPulses(node: Node): Promise<void> {
     const { dir, config, core } = node
-    const folder = dir.file(pulsesFolder)
+    const folder = pulsesFolder(dir)
     const key = await openPulseKey(folder, config.pulses.key)
     try {
         const pulses = await openPulses({
@@ -146,7 +130,7 @@ async function signUntil(node: Node, { pulses, key }: Signing): Promise<void> {
         try {
             await followChain({
                 ...{ server, log, node: signing, stop: end },
-                folder: dir.file(`chain-${at + 1}`),
+                folder: chainFolder(dir, at),
                 onFollowing: (chain) => (followed[at] = chain),
             })
         } catch (error) {
