@@ -3,7 +3,6 @@ import { once } from "node:events"
 import { createServer as createPlain } from "node:http"
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http"
 import { createServer as createTls } from "node:https"
-import type { AddressInfo } from "node:net"
 import { concatBytes, toHex, toUtf8, utf8 } from "@tallylight/crypto/bytes.js"
 import { sha512 } from "@tallylight/crypto/hash.js"
 import { drawAnswerJson, drawPath, drawRequest } from "@tallylight/node/draw-exchange.js"
@@ -39,6 +38,7 @@ export class EntropyStandIn {
     status: Readonly<Record<string, unknown>> = {}
     readonly #options: StandInOptions
     readonly #server
+    #port = 0
 
     static async listen(options: StandInOptions = {}): Promise<EntropyStandIn> {
         const standIn = new EntropyStandIn(options)
@@ -46,6 +46,8 @@ export class EntropyStandIn {
         if (socketPath === undefined) standIn.#server.listen(port, "127.0.0.1")
         else standIn.#server.listen(socketPath)
         await once(standIn.#server, "listening")
+        const address = standIn.#server.address()
+        if (typeof address === "object") standIn.#port = address?.port ?? 0
         return standIn
     }
 
@@ -60,8 +62,9 @@ export class EntropyStandIn {
         return toHex(this.signer.publicKey)
     }
 
+    /** Also when it has closed. */
     get port(): number {
-        return (this.#server.address() as AddressInfo).port
+        return this.#port
     }
 
     get url(): string {

@@ -64,6 +64,7 @@ export function partyCommand(stop: AbortSignal): Command {
 async function run(options: Options, stop: AbortSignal): Promise<void> {
     const { count, entropyNode, ...server } = await load(options)
     const log = makeLogger({ name: "party", level: options.logLevel })
+    const entropy = await openEntropy(entropyNode, log)
     const dir = await openFreeDataDir({
         path: options.data ?? defaultDir,
         named: options.data !== undefined,
@@ -71,7 +72,6 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
     })
     try {
         log.info({ data: dir.path, parties: count }, "starting")
-        const entropy = await openEntropy(entropyNode, log)
         const parties = []
         for (let number = 1; number <= count; number++) parties.push(await openParty(dir, number, entropy))
         const follower = await Follower.start({
