@@ -8,7 +8,7 @@ import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 import { audit } from "@tallylight/protocol/verify/audit.js"
 
 /** Those of protocol version 1, then those of version 2. */
-export const goldenNames = ["sample", "processes", "sample-2"] as const
+export const goldenNames = ["sample", "processes", "sample-2", "processes-2"] as const
 export type GoldenName = (typeof goldenNames)[number]
 
 export type Golden = {

@@ -49,7 +49,7 @@ async function processes(): Promise<Omit<Golden, "verdict">> {
 }
 
 /** Of the newest protocol version only: those of older ones are not made any more. */
-const makers = { "sample-2": sample } satisfies Partial<
+const makers = { "sample-2": sample, "processes-2": processes } satisfies Partial<
     Record<GoldenName, () => Promise<Omit<Golden, "verdict">> | Omit<Golden, "verdict">>
 >
 

@@ -159,11 +159,11 @@ describe("the entropy of a round", () => {
         const { Z, isBound } = beaconPulseOf(sample.states[index - 1]!, entry)
         expect(isBound).toBe(true)
         expect(bound).toMatch(
-            new RegExp(`^pulse +node ${node}  \\+\\d+ ms, entry ${index}: software key$`, "m"),
+            new RegExp(`^pulse +node ${node}  \\+\\d+ ms, entry ${index}: simulated$`, "m"),
         )
         expect(bound).toMatch(new RegExp(`^  Z +${toHex(Z)}$`, "m"))
         const loose = await inspect(sampleRounds.retried)
-        expect(loose).toMatch(/^pulse .*: software key, 1 beacon passed over before$/m)
+        expect(loose).toMatch(/^pulse .*: simulated, 1 beacon passed over before$/m)
         expect(loose).toMatch(/^ {2}Z +void: not bound to its value before the ticket$/m)
         expect(await inspect(sampleRounds.committee)).not.toMatch(/^pulse/m)
     })

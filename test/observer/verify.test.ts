@@ -169,7 +169,7 @@ describe("an honest ledger", () => {
         ])
         const { printed } = await verify({ dir })
         expect(printed).toContain(
-            `pulses     node ${identity.slice(0, 8)}, software key: 3 pulses, 2 bound, ` +
+            `pulses     node ${identity.slice(0, 8)}, simulated: 3 pulses, 2 bound, ` +
                 "1 not bound, the first of round 5, 1 beacon missed, first before round 5\n",
         )
     })

@@ -50,9 +50,9 @@ test("rounds and pulses are told apart, in their order, each verified here", asy
     })
     expect(pulses[2]).toMatchObject({ Z: null, missed: 1 })
     expect(pulses.map(pulseWords)).toEqual([
-        `round 1, pulse of node ${node.slice(0, 8)}, software key: Z ${toHex(Z)}`,
+        `round 1, pulse of node ${node.slice(0, 8)}, simulated: Z ${toHex(Z)}`,
         expect.stringMatching(/^round 2, pulse .*: Z [0-9a-f]{128}$/),
-        `round 5, pulse of node ${node.slice(0, 8)}, software key, 1 beacon passed over before: ` +
+        `round 5, pulse of node ${node.slice(0, 8)}, simulated, 1 beacon passed over before: ` +
             "no Z: the node was not bound to its value before the ticket",
     ])
     expect(pulseWords({ ...pulses[0]!, hardware: true })).not.toContain("software")

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from "commander"
 import { runDemo } from "./demo.ts"
 import { parseCount } from "./parse-count.ts"
 import { terminal } from "./terminal.ts"
-import { line } from "./watch-command.ts"
+import { line, pulseWords } from "./watch-command.ts"
 import type { WatchedRound } from "./watch.ts"
 
 type Options = {
@@ -30,6 +30,9 @@ export function demoCommand(stop: AbortSignal): Command {
                 intervalSeconds: options.interval ?? (rounds === undefined ? 2 : 0),
                 onRound: (round) =>
                     process.stdout.write(json ? `${round}\n` : line(JSON.parse(round) as WatchedRound)),
+                onPulse: json
+                    ? undefined
+                    : (pulse) => process.stdout.write(`${terminal.colors.dim(pulseWords(pulse))}\n`),
                 onNews: (news) => process.stderr.write(`${terminal.errColors.dim(news)}\n`),
             })
         })

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url"
 import { UserError } from "@tallylight/node/user-error.js"
 import { startProcess } from "./demo-process.ts"
 import type { DemoProcess, Listeners } from "./demo-process.ts"
+import type { WatchedPulse, WatchedRound } from "./watch.ts"
 
 export type DemoOptions = {
     readonly data: string
@@ -15,6 +16,8 @@ export type DemoOptions = {
     readonly stop: AbortSignal
     /** A line of the observer's standard output, as it is: one verified round as JSON. */
     readonly onRound: (json: string) => void
+    /** The same of pulses; undefined where nobody wants them. */
+    readonly onPulse: ((pulse: WatchedPulse) => void) | undefined
     /** What is going on, for standard error. */
     readonly onNews: (news: string) => void
 }
@@ -187,7 +190,7 @@ class DemoNetwork {
 
     /** The observer's lines are the demonstration's result; it ends by itself after the last one. */
     async #observe(url: string, started: AbortSignal): Promise<void> {
-        const { rounds, onRound } = this.#options
+        const { rounds, onRound, onPulse } = this.#options
         const late = (): void => {
             const logs = join(this.#folder, "logs")
             this.#fail(
@@ -200,9 +203,14 @@ class DemoNetwork {
         const onLine = (line: string): void => {
             clearTimeout(alarm)
             alarm = setTimeout(late, patienceMs)
-            onRound(line)
+            const told = JSON.parse(line) as WatchedPulse | Omit<WatchedRound, "kind">
+            if ("kind" in told) onPulse?.(told)
+            else onRound(line)
         }
-        const wanted = rounds === undefined ? [] : ["--rounds", String(rounds)]
+        const wanted = [
+            ...(rounds === undefined ? [] : ["--rounds", String(rounds)]),
+            ...(onPulse === undefined ? [] : ["--pulses"]),
+        ]
         const data = ["--data", join(this.#folder, "observer")]
         const command = ["observer", "watch", "--json", "--url", url, ...data, ...wanted]
         // Its news, such as void rounds; what it logs is JSON, and in its log.

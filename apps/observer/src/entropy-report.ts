@@ -73,7 +73,7 @@ export function entropyLines({ testimony, pulses }: EntropyJson, { dim, yellow }
     ]
     const owed = pulses.map((node) => {
         const { identity, hardware, pulses, bound, notBound, firstNotBound, missed, unsigned } = node
-        const key = hardware ? "key in hardware, as it says" : "software key"
+        const key = hardware ? "hardware, as it says" : "simulated"
         const parts = [
             `${bound} bound`,
             notBound === 0 ? "" : yellow(`${notBound} not bound, the first of round ${firstNotBound ?? ""}`),

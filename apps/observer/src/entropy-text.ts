@@ -46,7 +46,7 @@ export function pulseRows(
     { green, yellow }: Colors,
 ): [string, string][] {
     const { isBound, Z, missed, hardware } = pulse
-    const key = hardware ? "key in hardware, as it says" : "software key"
+    const key = hardware ? "hardware, as it says" : "simulated"
     const gap = missed === 0 ? "" : `, ${amount(missed, "beacon")} passed over before`
     return [
         ["pulse", `node ${shortId(entry.identity)}  ${after(entry.time)}, entry ${index}: ${key}${gap}`],

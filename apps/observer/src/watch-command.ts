@@ -86,7 +86,7 @@ export function line({ round, output, contributors, index, openedBy, members = 1
 
 export function pulseWords({ round, node, Z, hardware, missed }: WatchedPulse): string {
     const worth = Z === null ? "no Z: the node was not bound to its value before the ticket" : `Z ${Z}`
-    const key = hardware ? "" : ", software key"
+    const key = hardware ? "" : ", simulated"
     const gap = missed === 0 ? "" : `, ${amount(missed, "beacon")} passed over before`
     return `round ${round}, pulse of node ${node.slice(0, 8)}${key}${gap}: ${worth}`
 }

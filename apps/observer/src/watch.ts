@@ -29,7 +29,7 @@ export type WatchedPulse = {
     readonly round: number
     /** Identity of the node. */
     readonly node: string
-    /** What the node says of its key: kept in hardware. */
+    /** What the node says of its key and its sources: all hardware. */
     readonly hardware: boolean
     /** 128 hexadecimal digits; null where the node was not bound to its value before the ticket, and Z is void. */
     readonly Z: string | null

@@ -59,7 +59,7 @@ export type EntropyNode = {
     readonly revoked: boolean
     /** The NIST chain index of its pulses for this chain. */
     readonly pulseChain: number
-    /** What it says of its key: kept in hardware. */
+    /** What it says of its key and its sources: all hardware. */
     readonly hardware: boolean
     /** Of its RSA-4096 key, with the exponent 65537. */
     readonly modulus: Uint8Array
