@@ -151,6 +151,8 @@ describe("opening", () => {
         expect(open(Uint8Array.of(5))).toBeUndefined()
         expect(open(concatBytes(uint64(5), ed25519Sign(otherSeed, utf8(text))))).toBeUndefined()
         expect(open(concatBytes(fromHex("ff".repeat(8)), signature))).toBeUndefined()
+        const untimed = ed25519Sign(otherSeed, utf8(`cosignature/v1\ntime undefined\n${text}`))
+        expect(open(concatBytes(fromHex("ff".repeat(8)), untimed))).toBeUndefined()
     })
 
     test("refuses a note with any character of its text or signature changed", () => {
@@ -186,7 +188,9 @@ describe("the format", () => {
         expect(parseNote(note(200))?.signatures).toHaveLength(200)
         expect(parseNote(note(201))).toBeUndefined()
         const longest = 1_000_000 - utf8(`\n\n${line}`).length
-        expect(parseNote(`${"x".repeat(longest)}\n\n${line}`)).toBeDefined()
+        expect(formatNote(parseNote(note(200))!)).toBe(note(200))
+        const largest = `${"x".repeat(longest)}\n\n${line}`
+        expect(formatNote(parseNote(largest)!)).toBe(largest)
         for (const long of ["x".repeat(longest + 1), "é".repeat(longest / 2 + 1)]) {
             expect(parseNote(`${long}\n\n${line}`)).toBeUndefined()
             expect(parseNote(utf8(`${long}\n\n${line}`))).toBeUndefined()
@@ -261,7 +265,7 @@ describe("the format", () => {
         }
         expect(() => formatNote({ text, signatures: [{ ...good!, keyId: new Uint8Array(3) }] })).toThrow()
         expect(() => formatNote({ text, signatures: [{ ...good!, signature: new Uint8Array() }] })).toThrow()
-        expect(() => addCosignature("text\n", { name: "a", seed, time: 1 })).toThrow()
+        expect(() => addCosignature("text\n", { name: "a", seed, time: 1 })).toThrow("malformed note")
         expect(() => addCosignature(signed, { name: "a", seed, time: 0.5 })).toThrow(RangeError)
     })
 })
@@ -288,6 +292,11 @@ describe("verifier keys", () => {
         ]) {
             expect(parseVerifierKey(bad)).toBeUndefined()
         }
+    })
+
+    test("are not named like what no line could name", () => {
+        for (const name of ["", "a b", "a\nb", "a\u2003b"])
+            expect(parseVerifierKey(formatVerifierKey({ ...log, name }))).toBeUndefined()
     })
 
     test("differ by type, so that a log's key does not cosign", () => {
