@@ -2,13 +2,19 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
-const libs = fileURLToPath(new URL("../../libs", import.meta.url))
+const root = fileURLToPath(new URL("../..", import.meta.url))
 
 export function mutationTests(include: readonly string[]) {
     return defineConfig({
         resolve: {
             // The workspace's own links lead out of the copy, to sources in which nothing is wrong.
-            alias: [{ find: /^@tallylight\/(\w+)\/(.*)\.js$/, replacement: `${libs}/$1/src/$2.ts` }],
+            alias: [
+                {
+                    find: /^@tallylight\/(crypto|protocol|node)\/(.*)\.js$/,
+                    replacement: `${root}libs/$1/src/$2.ts`,
+                },
+                { find: /^@tallylight\/([\w-]+)\/(.*)\.js$/, replacement: `${root}apps/$1/src/$2.ts` },
+            ],
         },
         test: { include: [...include], pool: "threads", isolate: false, testTimeout: 60_000 },
     })
