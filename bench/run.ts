@@ -6,6 +6,7 @@ import { contribution } from "./contribution.ts"
 import { entropyHttp } from "./entropy-http.ts"
 import { flood } from "./flood.ts"
 import { neighbours } from "./neighbours.ts"
+import { pulses } from "./pulses.ts"
 import { machineText, tableJson, tableText, thisMachine } from "./report.ts"
 import type { Table } from "./report.ts"
 import { roundInMemory } from "./round-in-memory.ts"
@@ -20,6 +21,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Table> | Table>> = {
     flood,
     neighbours,
     "entropy-http": entropyHttp,
+    pulses,
 }
 
 const { values, positionals } = parseArgs({
