@@ -23,7 +23,7 @@ export const mostAtOnce = 2 ** 20
 
 /** Small answers are cut from one piece of this size: a new key for each of them would cost more than its bytes. */
 const pieceBytes = 16 * 1024
-const smallBytes = 2048
+export const smallBytes = 2048
 
 export class Amplifier {
     readonly #core: Pick<NodeCore, "seed">

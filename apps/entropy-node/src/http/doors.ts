@@ -37,6 +37,7 @@ export function makeServing({ settings, tokens }: Plan, parts: ServingParts): Se
             tokens: tokens === undefined ? undefined : new Tokens(tokens),
         },
         limits,
+        held: { bytes: 0 },
     }
 }
 

@@ -20,3 +20,8 @@ export function encoded(encoding: Encoding, bytes: Uint8Array): Uint8Array | str
     if (encoding === "raw") return bytes
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(encoding)
 }
+
+/** The bytes as text of one character each. */
+export function latin1(bytes: Uint8Array): string {
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")
+}

@@ -3,16 +3,17 @@
  * response, before Fastify's router.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { mostAtOnce } from "./amplifier.ts"
+import { NotReady } from "../core/node-core.ts"
+import { mostAtOnce, smallBytes } from "./amplifier.ts"
 import type { Seeded } from "./amplifier.ts"
 import type { Allowance } from "./budget.ts"
 import { callerOf, checkHost } from "./caller.ts"
 import type { Door } from "./caller.ts"
-import { encoded, encodedLength, mediaTypes } from "./encoding.ts"
+import { encoded, encodedLength, latin1, mediaTypes } from "./encoding.ts"
 import type { Encoding } from "./encoding.ts"
 import { allowanceHeaders, answerOf, Problem } from "./problem.ts"
 import { parse, randomQuery } from "./schema.ts"
-import { amplifiedHeaders, privately, refund, spend } from "./serving.ts"
+import { amplifiedList, privately, refund, spend } from "./serving.ts"
 import type { Serving } from "./serving.ts"
 import type { Caller } from "./tokens.ts"
 
@@ -87,6 +88,7 @@ function parseWanted(url: string): Wanted {
     return parse(randomQuery, Object.fromEntries(searchParams))
 }
 
+/** Throws a {@link Problem} `busy`, and has then given nothing. */
 function give(
     serving: Serving,
     response: ServerResponse,
@@ -95,22 +97,40 @@ function give(
     allowance?: Allowance,
 ): void {
     const { amplifier, counts } = serving
-    const headers = amplifiedHeaders(seeded, amplifier.age(seeded))
-    if (allowance !== undefined) Object.assign(headers, allowanceHeaders(allowance))
-    headers["content-type"] = mediaTypes[encoding]
-    headers["content-length"] = String(encodedLength(encoding, bytes))
+    const holds = bytes <= smallBytes ? 0 : hold(serving, response, bytes)
+    const headers = amplifiedList(seeded, amplifier.age(seeded))
+    if (allowance !== undefined) headers.push(...Object.entries(allowanceHeaders(allowance)).flat())
+    headers.push("content-type", mediaTypes[encoding])
+    headers.push("content-length", String(encodedLength(encoding, bytes)))
     response.writeHead(200, headers)
     counts.answered("GET", randomPath, 200)
-    if (bytes <= mostAtOnce) {
+    if (bytes <= smallBytes) {
+        counts.gave("fortuna", bytes)
+        // Text leaves in one piece with the headers.
+        if (encoding === "raw") response.end(latin1(amplifier.take(bytes)), "latin1")
+        else response.end(encoded(encoding, amplifier.take(bytes)))
+    } else if (holds === bytes) {
         counts.gave("fortuna", bytes)
         response.end(encoded(encoding, amplifier.take(bytes)))
     } else {
         // Half an answer is told by cutting it off: its length was promised.
         stream(serving, response, { bytes, encoding }).catch((error: unknown) => {
-            if (!(error instanceof Error && error.name === "NotReady")) serving.onDefect(error)
+            if (!(error instanceof NotReady)) serving.onDefect(error)
             response.destroy()
         })
     }
+}
+
+/** How many bytes may wait at a time for that response, until it is over: all of them, or a piece. */
+function hold({ held, limits }: Serving, response: ServerResponse, bytes: number): number {
+    // All streams of an HTTP/2 session together may hold no more than Node allows it: ten megabytes.
+    const atMost = response.req.httpVersionMajor === 1 ? mostAtOnce : pieceBytes
+    const room = limits.heldBytes - held.bytes
+    const holds = bytes <= Math.min(atMost, room) ? bytes : Math.min(bytes, pieceBytes)
+    if (holds > room) throw new Problem("busy", "too many clients have not taken their bytes yet; come again")
+    held.bytes += holds
+    response.once("close", () => (held.bytes -= holds))
+    return holds
 }
 
 /** Makes a piece when the one before has left: a client that stops reading has one piece waiting, and no more. */

@@ -6,7 +6,7 @@ import type { IncomingMessage } from "node:http"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { text } from "node:stream/consumers"
+import { buffer, text } from "node:stream/consumers"
 import { setTimeout as sleep } from "node:timers/promises"
 import { FortunaGenerator } from "@tallylight/entropy/fortuna.js"
 import { makeLogger } from "@tallylight/node/logger.js"
@@ -156,6 +156,41 @@ describe("/v1/random", () => {
         expect(given).toBeLessThan(64 * 2 ** 20)
         socket.destroy()
         expect(await bytesOf(await fetch(`${url}/v1/random?bytes=9`))).toHaveLength(9)
+    })
+
+    test("makes the answers to requests that came together one after the other, as they are taken", async () => {
+        const socket = connect(Number(new URL(url).port), "127.0.0.1")
+        socket.pause()
+        const many = 50
+        socket.write(`GET /v1/random?bytes=${2 ** 20} HTTP/1.1\r\nhost: localhost\r\n\r\n`.repeat(many))
+        socket.write("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        let given = -1
+        for (let now = 0; now !== given || now === 0; now = await fortunaBytes()) {
+            given = now
+            await sleep(200)
+        }
+        expect(given).toBeLessThan(30 * 2 ** 20)
+        const all = await buffer(socket)
+        expect(all.length).toBeGreaterThan(many * 2 ** 20)
+        expect(all.subarray(-15).toString()).toBe('{"status":"ok"}')
+        expect(await fortunaBytes()).toBe(many * 2 ** 20)
+    })
+
+    test("has room for so many bytes that nobody takes, and answers `busy` beyond, but for small ones", async () => {
+        await serve({ limits: { heldBytes: 2 ** 20 } })
+        const clients = Array.from({ length: 5 }, () => {
+            const socket = connect(Number(new URL(url).port), "127.0.0.1")
+            socket.pause()
+            socket.write("GET /v1/random?bytes=1000000000 HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            return socket
+        })
+        while ((await fetch(`${url}/v1/random?bytes=200000`)).status === 200) await sleep(20)
+        const refused = await fetch(`${url}/v1/random?bytes=200000`)
+        expect(refused.headers.get("retry-after")).toBe("1")
+        expect((await refusal(refused)).slice(0, 2)).toEqual([503, "busy"])
+        expect((await fetch(`${url}/v1/random?bytes=64`)).status).toBe(200)
+        for (const socket of clients) socket.destroy()
+        while ((await fetch(`${url}/v1/random?bytes=200000`)).status !== 200) await sleep(20)
     })
 
     test("breaks a stream off, short of its promised length, when the sources fail", async () => {

@@ -14,6 +14,8 @@ export type Serving = {
     readonly budgets: Budgets
     readonly admission: Admission
     readonly limits: HttpSettings["limits"]
+    /** Of random bytes that have not left yet, as far as `heldBytes` counts them. */
+    readonly held: { bytes: number }
     readonly counts: Counts
     readonly clock: Clock
     /** Told of a defect that showed while a request was answered. */
@@ -26,25 +28,34 @@ export type OriginHeaders = Readonly<Record<string, string>>
 /** Random bytes are for one reader: no cache may keep them, and no page may guess what they are. */
 export const privately: OriginHeaders = { "cache-control": "no-store", "x-content-type-options": "nosniff" }
 
+const ageHeader = "x-rng-reseed-age-ms"
+
 const drbg = "Fortuna (AES-256, SHAd-256)"
 
-const constant = new WeakMap<Seeded, OriginHeaders>()
-
 /** Where amplified bytes come from. */
-export function amplifiedHeaders(seeded: Seeded, ageMs: number): Record<string, string> {
-    let headers = constant.get(seeded)
-    if (headers === undefined) {
-        headers = {
-            ...privately,
-            "x-rng-source": "fortuna",
-            "x-rng-drbg": drbg,
-            "x-rng-devices": seeded.sources.join(", "),
-            "x-rng-health": "ok",
-            "x-rng-simulated": String(seeded.simulated),
-        }
-        constant.set(seeded, headers)
+export function amplifiedHeaders(seeded: Seeded, ageMs: number): OriginHeaders {
+    return {
+        ...privately,
+        "x-rng-source": "fortuna",
+        "x-rng-drbg": drbg,
+        "x-rng-devices": seeded.sources.join(", "),
+        "x-rng-health": "ok",
+        "x-rng-simulated": String(seeded.simulated),
+        [ageHeader]: String(Math.floor(ageMs)),
     }
-    return { ...headers, "x-rng-reseed-age-ms": String(Math.floor(ageMs)) }
+}
+
+const lists = new WeakMap<Seeded, readonly string[]>()
+
+/** The same as names and values in turn, which node:http takes in half the time; made once for each seed. */
+export function amplifiedList(seeded: Seeded, ageMs: number): string[] {
+    let list = lists.get(seeded)
+    if (list === undefined) {
+        const { [ageHeader]: _, ...constant } = amplifiedHeaders(seeded, ageMs)
+        list = Object.entries(constant).flat()
+        lists.set(seeded, list)
+    }
+    return [...list, ageHeader, String(Math.floor(ageMs))]
 }
 
 /** Where raw bytes come from, and whether others may get them too. */

@@ -65,6 +65,14 @@ export const httpSettings = z.strictObject({
                 .int()
                 .min(mebibyte)
                 .default(1024 * mebibyte),
+            /**
+             * Of random bytes that clients have not taken yet, in each serving process: up to a mebibyte of each
+             * connection, or a piece where there is less room. Who then comes gets `busy`.
+             */
+            heldBytes: z
+                .int()
+                .min(mebibyte)
+                .default(256 * mebibyte),
             /** Pixels along an edge of an image: this many take some 30 ms of a core. */
             imagePixels: z.int().min(1).max(2048).default(1024),
             /** Open connections of each serving process. */

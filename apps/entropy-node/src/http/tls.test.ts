@@ -142,6 +142,21 @@ describe("TLS", () => {
         expect(await fortunaBytes()).toBeLessThan(64 * 2 ** 20)
     })
 
+    test("many streams of a session that nobody reads hold a piece each, and all come in the end", async () => {
+        const mebibyte = 2 ** 20
+        // Then the client knows how many streams it may open, and keeps the others back.
+        if (session.remoteSettings.maxConcurrentStreams !== 32)
+            await new Promise((resolve) => session.once("remoteSettings", resolve))
+        const paths = Array.from({ length: 40 }, () => ({ ":path": `/v1/random?bytes=${mebibyte}` }))
+        const streams = paths.map((path) => session.request(path))
+        await new Promise((resolve) => streams[0]?.once("response", resolve))
+        await sleep(200)
+        expect(await fortunaBytes()).toBeLessThan(40 * 0.25 * mebibyte)
+        const bodies = await Promise.all(streams.map((stream) => buffer(stream)))
+        expect(bodies.every(({ length }) => length === mebibyte)).toBe(true)
+        expect(await fortunaBytes()).toBe(40 * mebibyte)
+    })
+
     async function fortunaBytes(): Promise<number> {
         const metrics = await (await fetch(`${plain}/metrics`)).text()
         return Number(/bytes_given_total\{source="fortuna"\} ([0-9]+)/.exec(metrics)?.[1] ?? 0)
