@@ -10,7 +10,7 @@ export function mutationTests(include: readonly string[]) {
             // The workspace's own links lead out of the copy, to sources in which nothing is wrong.
             alias: [
                 {
-                    find: /^@tallylight\/(crypto|protocol|node)\/(.*)\.js$/,
+                    find: /^@tallylight\/(crypto|entropy|node|protocol)\/(.*)\.js$/,
                     replacement: `${root}libs/$1/src/$2.ts`,
                 },
                 { find: /^@tallylight\/([\w-]+)\/(.*)\.js$/, replacement: `${root}apps/$1/src/$2.ts` },
