@@ -1,6 +1,6 @@
 import { mutationTests } from "./vitest.ts"
 
 export default mutationTests([
-    "libs/protocol/src/{chain,ledger,round}/**/*.test.ts",
+    "libs/protocol/src/{chain,ledger,round,verify}/**/*.test.ts",
     "test/{mutants,refusals}/**/*.test.ts",
 ])
