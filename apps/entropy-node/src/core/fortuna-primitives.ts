@@ -4,7 +4,11 @@ import type { FortunaPrimitives } from "@tallylight/entropy/fortuna.js"
 /** OpenSSL's AES-256, many blocks at a time, and SHA-256. */
 export const fortunaPrimitives: FortunaPrimitives = {
     // Without an end, whose padding is of no use here: whole blocks come out at once.
-    encryptBlocks: (key, blocks) => createCipheriv("aes-256-ecb", key, null).update(blocks),
+    encryptBlocks(key, blocks) {
+        const { buffer, byteOffset, length } = createCipheriv("aes-256-ecb", key, null).update(blocks)
+        // `slice` of a Buffer is a view: whoever took a piece and wiped the rest would wipe the piece.
+        return new Uint8Array(buffer, byteOffset, length)
+    },
     startHash() {
         const hash = createHash("sha256")
         return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() }
