@@ -133,6 +133,17 @@ describe("the examples in config/entropy-node.jsonc", () => {
     })
 })
 
+test("the settings in docs/HARDWARE.md load", async () => {
+    const text = await readFile(new URL("../../docs/HARDWARE.md", import.meta.url), "utf8")
+    const blocks = [...text.matchAll(/```jsonc\n(.*?)```/gs)].map(
+        ([, block = ""]) => jsonc.parse(block) as unknown,
+    )
+    expect(blocks.length).toBeGreaterThan(4)
+    expect(blocks.flatMap((block) => entropyNodeConfig.safeParse(block).error?.issues ?? [])).toStrictEqual(
+        [],
+    )
+})
+
 /** As `pdl init` would encode it. */
 function fits(field: "name" | "origin", text: string): boolean {
     const { genesis } = new SampleLedger("names").state

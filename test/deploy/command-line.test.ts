@@ -32,7 +32,7 @@ async function commandsIn(document: string): Promise<string[]> {
     const text = await readFile(new URL(document, root), "utf8")
     const lines = text
         .replace(/\\\n */g, "")
-        .matchAll(/^(?:\/\/ +tallylight|.*\bbin\/tallylight\.mjs) (.*)$/gm)
+        .matchAll(/^(?:\/\/ +tallylight|.*\bbin\/tallylight\.mjs|network run --rm \S+) (.*)$/gm)
     return [...lines].map(([, words = ""]) => words.replace(/(?:\s+#|\s*[|>`]|\s+&|…).*$/, "").trim())
 }
 
