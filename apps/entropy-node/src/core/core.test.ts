@@ -160,6 +160,20 @@ describe("a node gives nothing", () => {
     })
 })
 
+describe("bytes are degraded", () => {
+    test("while a source that counts is not healthy, and enough others are", async () => {
+        const core = await start()
+        await queued(core, 4096)
+        expect([(await core.seed()).degraded, (await core.raw(1)).degraded]).toEqual([false, false])
+        chip.plugged = false
+        await pass(async () => (await stateOf(core, "chip"))?.state === "missing")
+        expect([(await core.seed()).degraded, (await core.raw(1)).degraded]).toEqual([true, true])
+        chip.plugged = true
+        await pass(async () => (await stateOf(core, "chip"))?.state === "healthy")
+        expect([(await core.seed()).degraded, (await core.raw(1)).degraded]).toEqual([false, false])
+    })
+})
+
 describe("a failed health test", () => {
     test("takes the source out, with an alarm that outlives the process, until it passes a new start-up test", async () => {
         const core = await start({ queue: { capacity: 1024, chunk: 1024 } }, [full("quantis", quantis)])

@@ -113,6 +113,7 @@ export class DeviceCore implements Core {
             lastReseed: pool.lastReseed ?? this.#startedAt,
             sources: this.#all.filter(({ healthy }) => healthy).map(({ name }) => name),
             simulated: this.#simulated,
+            degraded: this.#degraded,
         }
     }
 
@@ -120,7 +121,7 @@ export class DeviceCore implements Core {
         await this.#refuseUnlessReady()
         const raw = await this.#parts.queue.take(length)
         this.#meter.gave("raw", length)
-        return raw
+        return { ...raw, degraded: this.#degraded }
     }
 
     async localValue(): Promise<LocalValue> {
@@ -159,6 +160,10 @@ export class DeviceCore implements Core {
     /** Of any source, since what one gave stays in the pool when it fails. */
     get #simulated(): boolean {
         return this.#counting.some(({ simulated }) => simulated)
+    }
+
+    get #degraded(): boolean {
+        return this.#counting.some(({ healthy }) => !healthy)
     }
 
     #statuses(): SourceStatus[] {

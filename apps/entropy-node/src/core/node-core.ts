@@ -93,12 +93,16 @@ export type GeneratorSeed = {
     readonly lastReseed: number
     readonly sources: readonly string[]
     readonly simulated: boolean
+    /** Whether a source that counts was not healthy when they were given, though enough others were. */
+    readonly degraded: boolean
 }
 
 export type RawBytes = {
     readonly bytes: Uint8Array
     readonly sources: readonly string[]
     readonly simulated: boolean
+    /** Whether a source that counts was not healthy when they were given, though enough others were. */
+    readonly degraded: boolean
     /** Whether these bytes may be, or were, handed out to others too. */
     readonly consumption: Consumption
 }

@@ -16,9 +16,12 @@ import {
 } from "./raw-chunks.ts"
 import type { RawFile } from "./raw-file.ts"
 
+/** What is in the file says nothing of how the sources are now. */
+export type TakenBytes = Omit<RawBytes, "degraded">
+
 type Waiting = {
     readonly length: number
-    readonly resolve: (taken: RawBytes) => void
+    readonly resolve: (taken: TakenBytes) => void
     readonly reject: (error: unknown) => void
 }
 
@@ -86,8 +89,8 @@ export class RawQueue {
     }
 
     /** Exactly `length` bytes; rejects with {@link QueueEmpty} where fewer wait, and then takes none. */
-    take(length: number): Promise<RawBytes> {
-        const taken = new Promise<RawBytes>((resolve, reject) => {
+    take(length: number): Promise<TakenBytes> {
+        const taken = new Promise<TakenBytes>((resolve, reject) => {
             this.#waiting.push({ length, resolve, reject })
         })
         if (!this.#serving) void this.#serve()
@@ -208,7 +211,7 @@ export class RawQueue {
         return { answers, next: once ? start : next, dropped: once ? taken : 0 }
     }
 
-    #join(length: number, pieces: readonly Piece[]): RawBytes {
+    #join(length: number, pieces: readonly Piece[]): TakenBytes {
         this.#handedOut += length
         return { ...joinPieces(length, pieces), consumption: this.#consumption }
     }

@@ -54,7 +54,7 @@ export class TwinCore implements NodeCore {
         this.seeds += 1
         return Promise.resolve({
             ...{ seed: TwinCore.seedBytes(this.seeds), reseeds: this.seeds, lastReseed: 1_799_999_999_000 },
-            ...{ sources: ["chip-a", "chip-b"], simulated: true },
+            ...{ sources: ["chip-a", "chip-b"], simulated: true, degraded: false },
         })
     }
 
@@ -67,7 +67,13 @@ export class TwinCore implements NodeCore {
             this.waiting -= length
         }
         return Promise.resolve({
-            ...{ bytes, sources: ["chip-a"], simulated: true, consumption: this.#consumption },
+            ...{
+                bytes,
+                sources: ["chip-a"],
+                simulated: true,
+                degraded: false,
+                consumption: this.#consumption,
+            },
         })
     }
 
