@@ -158,9 +158,7 @@ describe("the entropy of a round", () => {
         const { entry, index } = pick(sample, "pulse", inRound(sampleRounds.first))
         const { Z, isBound } = beaconPulseOf(sample.states[index - 1]!, entry)
         expect(isBound).toBe(true)
-        expect(bound).toMatch(
-            new RegExp(`^pulse +node ${node}  \\+\\d+ ms, entry ${index}: simulated$`, "m"),
-        )
+        expect(bound).toMatch(new RegExp(`^pulse +node ${node}  \\+\\d+ ms, entry ${index}: simulated$`, "m"))
         expect(bound).toMatch(new RegExp(`^  Z +${toHex(Z)}$`, "m"))
         const loose = await inspect(sampleRounds.retried)
         expect(loose).toMatch(/^pulse .*: simulated, 1 beacon passed over before$/m)

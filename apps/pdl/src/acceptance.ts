@@ -2,6 +2,7 @@
  * From a message to a durable entry and its receipt: the cheap checks against the state, the proofs, then the
  * cheap checks again inside the writer, because the state moves while proofs are verified.
  */
+import { isDeepStrictEqual } from "node:util"
 import { toHex } from "@tallylight/crypto/bytes.js"
 import { sha256 } from "@tallylight/crypto/hash.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
@@ -10,11 +11,12 @@ import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import { promiseOf, signReceipt } from "@tallylight/protocol/ledger/receipt.js"
 import type { Promised } from "@tallylight/protocol/ledger/receipt.js"
+import type { Claim } from "@tallylight/protocol/ledger/claim.js"
 import { claimsOf } from "@tallylight/protocol/ledger/verify.js"
 import type { SentEntry } from "@tallylight/protocol/ledger/verify.js"
 import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
-import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import { Refusal, require } from "@tallylight/protocol/wire/refusal.js"
 import { Census } from "./census.ts"
 import type { Appended, LedgerWriter } from "./ledger-writer.ts"
 import type { Intake } from "./intake.ts"
@@ -78,9 +80,11 @@ export class Acceptance {
         const verified = this.#verifyInTurn(entry, sender, address)
         meter?.proving(entry.kind, verified)
         try {
-            await verified
+            const judged = await verified
             const appended = await writer.submit((state, time) => {
                 intake.enter(entry, state, address)
+                // A renewal that was logged meanwhile brings another key than the one that they were judged under.
+                if (entry.kind === "pulse") require(isDeepStrictEqual(claimsOf(state, entry), judged), "busy")
                 return { ...entry, time }
             })
             if (appended === undefined) throw new Error("an entry was submitted and not appended")
@@ -104,17 +108,21 @@ export class Acceptance {
         return signReceipt(this.#options.writer.state.chain, this.#options.messageKey, promised)
     }
 
-    async #verifyInTurn(entry: SentEntry, sender: object, address: string | undefined): Promise<void> {
+    async #verifyInTurn(
+        entry: SentEntry,
+        sender: object,
+        address: string | undefined,
+    ): Promise<readonly Claim[]> {
         const { backlog, meter } = this.#options
         if (this.#waiting.of(address) >= backlog * shareOfAddress) {
             meter?.reached("backlog")
             throw new Refusal("busy", { backlog })
         }
         this.#waiting.add(address, 1)
-        await this.#verify(entry, sender).finally(() => this.#waiting.add(address, -1))
+        return this.#verify(entry, sender).finally(() => this.#waiting.add(address, -1))
     }
 
-    async #verify(entry: SentEntry, sender: object): Promise<void> {
+    async #verify(entry: SentEntry, sender: object): Promise<readonly Claim[]> {
         const { writer, proofs, backlog, meter } = this.#options
         const rank = rankOf(entry)
         // What goes first must not be turned away for what waits behind it.
@@ -122,11 +130,16 @@ export class Acceptance {
             meter?.reached("backlog")
             throw new Refusal("busy", { backlog })
         }
-        const begin = () => claimsOf(writer.state, entry)
-        if (!isCommittee(entry)) return proofs.verify(rank, sender, begin)
+        let claims: readonly Claim[] = []
+        const begin = () => (claims = claimsOf(writer.state, entry))
+        if (!isCommittee(entry)) {
+            await proofs.verify(rank, sender, begin)
+            return claims
+        }
         // Seconds each: one connection must not have a queue of them in front of everybody else's.
         if (this.#committees.has(sender)) throw new Refusal("busy")
         this.#committees.add(sender)
         await proofs.verify(rank, sender, begin).finally(() => this.#committees.delete(sender))
+        return claims
     }
 }

@@ -141,11 +141,11 @@ function decidedLine(
 }
 
 function listedLine(state: ChainState, { identity, index, time }: Listed, { json }: Options): string {
-    const party = state.parties.get(nameOf(identity))
-    const isRegistered = party !== undefined && !party.revoked && party.lastRound > state.rounds
-    const registeredUntil = isRegistered ? party.lastRound : null
+    const actor = state.parties.get(nameOf(identity)) ?? state.nodes.get(nameOf(identity))
+    const isRegistered = actor !== undefined && !actor.revoked && actor.lastRound > state.rounds
+    const registeredUntil = isRegistered ? actor.lastRound : null
     if (json) return `${JSON.stringify({ identity: toHex(identity), index, time, registeredUntil })}\n`
-    const registered = isRegistered ? `registered until round ${party.lastRound}` : "not registered"
+    const registered = isRegistered ? `registered until round ${actor.lastRound}` : "not registered"
     const since = new Date(time).toISOString()
     return `${toHex(identity)}  admitted by entry ${index} of ${since}, ${registered}\n`
 }

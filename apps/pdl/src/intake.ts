@@ -7,6 +7,7 @@ import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 import { nameOf } from "@tallylight/protocol/ledger/state.js"
+import { farthestCommitment } from "@tallylight/protocol/round/commitment.js"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import type { Budget } from "@tallylight/protocol/wire/budget.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
@@ -20,7 +21,7 @@ export type IntakeLimits = {
     readonly queuedPerAddress: number
 }
 
-/** Commitments and pulses are not among them: of those there is a number for each beacon, which the ledger keeps to. */
+/** Commitments and pulses are not among them: the ledger itself takes only a number of them for each beacon. */
 const registrationKinds = [
     "party-registration",
     "requester-registration",
@@ -31,6 +32,9 @@ const registrationKinds = [
 type Registration = Extract<Entry, { kind: (typeof registrationKinds)[number] }>
 
 const everybody = "everybody"
+
+/** A new entropy node may commit to as many beacons to come, each in an entry of its own, before any of them is out. */
+const nodeKibibytes = (farthestCommitment * 192) / 1024
 
 export class Intake {
     readonly #limits: IntakeLimits
@@ -57,8 +61,8 @@ export class Intake {
      */
     knock(entry: Entry, state: ChainState, address: string | undefined): void {
         if (isRegistration(entry)) {
-            const cost = kibibytes(entry)
             const known = isKnown(state, entry)
+            const cost = costOf(entry, known)
             // Looked at first: an address must not pay for what all others have used up.
             if (!known && !this.#newcomers.covers(everybody, cost)) this.#refuse("registrations")
             const allowance = known ? this.#knownOfAddress : this.#newcomersOfAddress
@@ -71,7 +75,7 @@ export class Intake {
     /** Right before it is logged, in that state: whoever is named has signed it. */
     enter(entry: Entry, state: ChainState, address: string | undefined): void {
         if (isRegistration(entry)) {
-            const cost = kibibytes(entry)
+            const cost = costOf(entry, isKnown(state, entry))
             // There is one revocation of an identity, and whoever stole its key must not use up what that takes.
             const isFree = entry.kind === "revocation"
             if (!isKnown(state, entry)) {
@@ -110,6 +114,8 @@ function isKnown(state: ChainState, { identity }: Registration): boolean {
     return state.parties.has(name) || state.requesters.has(name) || state.nodes.has(name)
 }
 
-function kibibytes(entry: Entry): number {
-    return Math.ceil(encodeEntry(entry).length / 1024)
+/** In kibibytes. */
+function costOf(entry: Registration, known: boolean): number {
+    const own = Math.ceil(encodeEntry(entry).length / 1024)
+    return entry.kind === "node-registration" && !known ? own + nodeKibibytes : own
 }

@@ -14,7 +14,7 @@ export type Meter = {
     /** `place` is that of the round which the entry names, with the entry. */
     readonly committed: (entry: Entry, place: RoundPlace | undefined) => void
     /** The proofs of an entry are verified; `verified` resolves if they hold. */
-    readonly proving: (kind: EntryKind, verified: Promise<void>) => void
+    readonly proving: (kind: EntryKind, verified: Promise<unknown>) => void
     readonly gaveReceipt: () => void
     readonly refused: (code: RefusalCode) => void
     readonly reached: (limit: LimitName) => void

@@ -54,7 +54,12 @@ export function callerOf(headers: IncomingHttpHeaders, door: Door, admission: Ad
 
 /** Throws a {@link Problem} unless the caller may change the node's configuration. */
 export function requireAdmin({ name, admin }: Caller): void {
-    if (!admin) throw new Problem("forbidden", `this takes an administrator's token, of tokensFile, and ${name} is none`, {})
+    if (!admin)
+        throw new Problem(
+            "forbidden",
+            `this takes an administrator's token, of tokensFile, and ${name} is none`,
+            {},
+        )
 }
 
 /** Without the port. HTTP/2 has the pseudo-header :authority in its place (RFC 9113 §8.3.1). */

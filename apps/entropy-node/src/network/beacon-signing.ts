@@ -56,6 +56,12 @@ const commitAtOnce = 8
 /** With fewer ahead there is time for more when no beacon waits; with hardly any, before all else. */
 const [enoughAhead, leastAhead] = [24, 2]
 
+/** What an honest server answers to whoever acted on a state that is no longer the latest. */
+const movedOn: ReadonlySet<string> = new Set([
+    ...["wrong-commitment", "stale-sequence", "no-beacon", "already-signed"],
+    ...["not-registered", "not-admitted", "revoked"],
+])
+
 /** Before something that was put off, by the server or for want of a key or a source, is tried again. */
 const pauseMs = 1000
 
@@ -120,6 +126,12 @@ export class BeaconSigning {
         // On the way through history everything looks owed for a moment.
         if (this.#isOver || state.range.size < this.#session.size || state.range.size <= this.#sent) return
         const chain = await this.#chainInUse(state)
+        if (await this.#isTorn(state, chain)) {
+            this.#generation += 1
+            this.#chain = undefined
+            this.act()
+            return
+        }
         const debt = this.#debt(state, chain)
         if (debt === undefined) return
         this.#idleReason = ""
@@ -142,14 +154,14 @@ export class BeaconSigning {
         }
         if (!(error instanceof PeerRefused)) return false
         this.#events.onRefused(debt.what, error)
-        if (debt.what === "pulse" && error.code === "bad-links") {
+        if (debt.what === "pulse" && (error.code === "bad-links" || error.code === "bad-pulse")) {
             // What the ledger has of the chain is not what is here: pulses got lost on one of the two sides.
             this.#generation += 1
             this.#chain = undefined
             return true
         }
         // The ledger moved on meanwhile, and what is owed is decided anew from it.
-        return error.action === "wait" || error.code === "wrong-commitment" || error.code === "stale-sequence"
+        return error.action === "wait" || movedOn.has(error.code)
     }
 
     #idle(reason: string): void {
@@ -169,6 +181,16 @@ export class BeaconSigning {
                 chain = await of((this.#generation += 1))
         }
         return (this.#chain = await of(this.#generation))
+    }
+
+    /** Whether what the ledger has of that chain of pulses is not what is here: they got lost on one of the two sides. */
+    async #isTorn({ nodes, signable }: ChainState, chain: BeaconPulses): Promise<boolean> {
+        const node = nodes.get(nameOf(this.#node.identity.publicKey))
+        const last = await chain.lastOrdinal()
+        const shown = node?.pulseChain === chain.chain && node.trail !== undefined ? node.signed : undefined
+        if (last === shown) return false
+        // Made, and not logged: it can still be, as long as nothing that is owed comes before it.
+        return last === undefined || last < (shown ?? 0) || !signable.some(({ ordinal }) => ordinal === last)
     }
 
     #debt(state: ChainState, { chain }: BeaconPulses): Debt | undefined {

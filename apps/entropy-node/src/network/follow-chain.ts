@@ -10,6 +10,7 @@ import { UserError } from "@tallylight/node/user-error.js"
 import { WrongReceipt } from "@tallylight/protocol/ledger/receipt.js"
 import type { ChainState, SignableBeacon } from "@tallylight/protocol/ledger/state.js"
 import type { Session } from "@tallylight/protocol/session/session.js"
+import { PeerRefused } from "@tallylight/protocol/wire/resp-error.js"
 import { BeaconSigning } from "./beacon-signing.ts"
 import type { SigningEvents, SigningNode } from "./beacon-signing.ts"
 
@@ -57,7 +58,10 @@ export async function followChain(options: FollowOptions): Promise<void> {
         beforeActing: () => follower.remember(),
         onFault: (error) =>
             follower.end(
-                error instanceof WrongReceipt ? new UserError(error.message, { cause: error }) : error,
+                // What one ledger server does is no defect of this process, which others rely on.
+                error instanceof WrongReceipt || error instanceof PeerRefused
+                    ? new UserError(error.message, { cause: error })
+                    : error,
             ),
     }
     let signing: BeaconSigning | undefined

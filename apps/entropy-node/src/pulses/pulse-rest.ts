@@ -18,11 +18,14 @@ type Answer = (params: Params, request: FastifyRequest, reply: FastifyReply) => 
 /** Of what a number or a hash names, which is never anything else. */
 const forever = "public, max-age=31536000, immutable"
 
+/** A beacon that is not for everybody is none: no token is asked for. */
+const everybody = { config: { open: true } } as const
+
 class BadParameter extends Error {}
 
 export function addPulseRest(server: FastifyInstance, reader: PulseReader): void {
     const get = (path: string, answer: Answer): void => {
-        server.get<{ Params: Params }>(`/beacon/2.0${path}`, async (request, reply) => {
+        server.get<{ Params: Params }>(`/beacon/2.0${path}`, everybody, async (request, reply) => {
             reply.headers({ "access-control-allow-origin": "*", "x-content-type-options": "nosniff" })
             reply.headers({ "cache-control": "no-cache", vary: "accept" })
             try {

@@ -33,14 +33,17 @@ export function applyAdmission(state: ChainState, entry: EntryOf<"admission">): 
     const party = state.parties.get(name)
     const node = state.nodes.get(name)
     // For later requests only, and not for ever: who is admitted again may register again.
-    const lastRound = state.rounds
+    const ended = <T extends { readonly lastRound: number }>(one: T): T => ({
+        ...one,
+        lastRound: Math.min(one.lastRound, state.rounds),
+    })
     const ends = !entry.admitted
     return {
         ...state,
         admitted: entry.admitted ? state.admitted.add(name) : state.admitted.remove(name),
         admissionSequence: entry.sequence,
-        parties: party && ends ? state.parties.set(name, { ...party, lastRound }) : state.parties,
-        nodes: node && ends ? state.nodes.set(name, { ...node, lastRound }) : state.nodes,
+        parties: party && ends ? state.parties.set(name, ended(party)) : state.parties,
+        nodes: node && ends ? state.nodes.set(name, ended(node)) : state.nodes,
     }
 }
 

@@ -54,7 +54,6 @@ export function requireEntropyNodes({ genesis }: ChainState): void {
 
 /** The node that may commit and sign now, or a refusal. */
 export function registeredNode(state: ChainState, identity: Uint8Array): EntropyNode {
-    requireEntropyNodes(state)
     const node = state.nodes.get(nameOf(identity))
     if (node === undefined || node.revoked || node.lastRound < state.rounds)
         throw new Refusal("not-registered")
@@ -62,7 +61,6 @@ export function registeredNode(state: ChainState, identity: Uint8Array): Entropy
 }
 
 export function applyNodeRegistration(state: ChainState, entry: EntryOf<"node-registration">): ChainState {
-    requireEntropyNodes(state)
     const name = nameOf(entry.identity)
     const { admission, registrationRounds } = state.genesis.parameters
     require(admission === "open" || state.admitted.has(name), "not-admitted")
@@ -70,7 +68,11 @@ export function applyNodeRegistration(state: ChainState, entry: EntryOf<"node-re
     require(former?.revoked !== true, "revoked")
     const last = former?.sequence ?? -1
     require(entry.sequence > last, "stale-sequence", { last })
+    // Otherwise the ledger would show two first pulses of one chain of pulses.
+    const lastChain = former?.pulseChain ?? 0
+    require(entry.pulseChain >= lastChain, "stale-sequence", { lastPulseChain: lastChain })
     require(!state.parties.has(name) && !state.requesters.has(name), "key-taken", { key: name })
+    const keys = claimKeys(state, name, [sha256(entry.modulus)])
     // Odd and of full length: everything else is no modulus of an RSA-4096 key.
     const [first = 0, least = 0] = [entry.modulus[0], entry.modulus.at(-1)]
     require(first >= 0x80 && least % 2 === 1, "bad-key")
@@ -88,7 +90,7 @@ export function applyNodeRegistration(state: ChainState, entry: EntryOf<"node-re
     }
     return {
         ...state,
-        keys: claimKeys(state, name, [sha256(modulus)]),
+        keys,
         nodes: state.nodes.set(name, node),
     }
 }

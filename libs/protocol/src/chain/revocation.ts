@@ -35,7 +35,7 @@ export function applyRevocation(state: ChainState, entry: EntryOf<"revocation">)
         ...state,
         parties: party ? state.parties.set(name, { ...party, ...ended }) : state.parties,
         requesters: requester ? state.requesters.set(name, { ...requester, ...ended }) : state.requesters,
-        nodes: node ? state.nodes.set(name, { ...node, ...ended }) : state.nodes,
+        nodes: node ? state.nodes.set(name, { ...node, ...ended, commitments: new Map() }) : state.nodes,
     }
 }
 

@@ -6,7 +6,7 @@
 import { appendLeaf, leafHash } from "@tallylight/crypto/merkle.js"
 import { applyAdmission } from "../chain/admission.ts"
 import { stateBefore } from "../chain/genesis.ts"
-import { applyNodeRegistration } from "../chain/entropy-node.ts"
+import { applyNodeRegistration, requireEntropyNodes } from "../chain/entropy-node.ts"
 import { applyPartyRegistration } from "../chain/party.ts"
 import { applyRequesterRegistration } from "../chain/requester.ts"
 import { applyRevocation } from "../chain/revocation.ts"
@@ -33,6 +33,9 @@ export function begin(entry: Entry): ChainState {
 
 /** The state after `entry`, which must be the ledger's next. */
 export function apply(state: ChainState, entry: Entry): ChainState {
+    // To a reader of version 1 these are no entries at all, whatever else is wrong with them.
+    if (entry.kind === "commitment" || entry.kind === "pulse" || entry.kind === "node-registration")
+        requireEntropyNodes(state)
     require(entry.time >= state.time, "time-backwards", { last: state.time, time: entry.time })
     return logged(transition(state, entry), entry)
 }

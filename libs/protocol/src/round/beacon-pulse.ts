@@ -10,7 +10,7 @@ import type { Claim } from "../ledger/claim.ts"
 import type { EntryOf } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState, EntropyNode, SignableBeacon } from "../ledger/state.ts"
-import { decodePulseMessage, precommitmentOf, pulseOutput } from "../pulse/pulse.ts"
+import { decodePulseMessage, noValue, precommitmentOf, pulseOutput } from "../pulse/pulse.ts"
 import type { PulseMessage } from "../pulse/pulse.ts"
 import { checkSuccessor, extendTrail, hasStatus } from "../pulse/trail.ts"
 import { tags } from "../tags.ts"
@@ -85,7 +85,9 @@ export function applyPulse(state: ChainState, entry: EntryOf<"pulse">): ChainSta
     const opens = committed === undefined || isOpenedBy(committed.value, message)
     require(opens, "bad-opening", { field: "localRandomValue" })
     const next = node.commitments.get(beacon.ordinal + 1)
-    const keeps = next === undefined || equalBytes(next.value, message.precommitmentValue)
+    // The last pulse of a chain promises nothing, whatever was committed to.
+    const isLast = hasStatus(message, "lastPulse") && equalBytes(message.precommitmentValue, noValue)
+    const keeps = next === undefined || isLast || equalBytes(next.value, message.precommitmentValue)
     require(keeps, "bad-opening", { field: "precommitmentValue" })
     const signed: EntropyNode = {
         ...precommitted(state, node, beacon.ordinal + 1, message.precommitmentValue),
@@ -101,10 +103,10 @@ function isOpenedBy(commitment: Uint8Array, { localRandomValue }: PulseMessage):
 
 /** The pulse is itself the commitment to the next value, where that beacon is still to come and has none. */
 function precommitted(state: ChainState, node: EntropyNode, ordinal: number, value: Uint8Array): EntropyNode {
-    if (ordinal <= state.beacons || ordinal < node.nextCommitment) return node
+    if (ordinal <= state.beacons || node.commitments.has(ordinal) || equalBytes(value, noValue)) return node
     const index = state.range.size
     const commitments = withCommitments(state, node, [[ordinal, { value, index }]])
-    return { ...node, commitments, nextCommitment: ordinal + 1 }
+    return { ...node, commitments, nextCommitment: Math.max(node.nextCommitment, ordinal + 1) }
 }
 
 export function pulseClaims(state: ChainState, entry: EntryOf<"pulse">): readonly Claim[] {

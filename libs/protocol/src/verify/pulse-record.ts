@@ -9,7 +9,7 @@ import { beaconPulseOf } from "../round/beacon-pulse.ts"
 
 export type PulseRecord = {
     readonly identity: Uint8Array
-    /** What it says of its latest key: kept in hardware. */
+    /** What it says of its latest key and its sources: all hardware. */
     readonly hardware: boolean
     /** Whether its registration is in force. */
     readonly registered: boolean
@@ -19,7 +19,7 @@ export type PulseRecord = {
     readonly unbound: Occasions
     /** Beacons that it owed and passed over before a later pulse. */
     readonly missed: Occasions
-    /** Beacons since its last pulse, or since it registered, that it has not signed while it is registered. */
+    /** Beacons since its last pulse, or since it registered, that it has not signed, as long as it was registered. */
     readonly unsigned: number
 }
 
@@ -35,9 +35,15 @@ const none: Counts = { pulses: 0, bound: 0, unbound: { count: 0 }, missed: { cou
 
 export class PulseRecords {
     readonly #counts = new Map<string, Counts>()
+    /** Of the beacons that were in time, in their order. */
+    readonly #rounds: number[] = []
+    /** How many there were when a node revoked its registration: whoever leaves owes no more than those. */
+    readonly #left = new Map<string, number>()
 
     /** An entry that holds, and the state in which it was judged. */
     take(before: ChainState, entry: Entry): void {
+        if (entry.kind === "beacon" && before.current?.round === entry.round) this.#rounds.push(entry.round)
+        if (entry.kind === "revocation") this.#left.set(nameOf(entry.identity), before.beacons)
         if (entry.kind !== "pulse") return
         const { round, isBound, missed } = beaconPulseOf(before, entry)
         const name = nameOf(entry.identity)
@@ -57,7 +63,9 @@ export class PulseRecords {
             const { identity, hardware, revoked, lastRound, signed } = node
             const registered = !revoked && lastRound >= rounds
             const counts = this.#counts.get(name) ?? none
-            return { identity, hardware, registered, ...counts, unsigned: registered ? beacons - signed : 0 }
+            const lapsedAt = this.#rounds.findLastIndex((round) => round <= lastRound) + 1
+            const owed = this.#left.get(name) ?? (registered ? beacons : lapsedAt)
+            return { identity, hardware, registered, ...counts, unsigned: Math.max(0, owed - signed) }
         })
     }
 }

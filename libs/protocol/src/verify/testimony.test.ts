@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { seedSigner } from "../chain/signer.ts"
+import { makeRevocation } from "../chain/revocation.ts"
+import { apply } from "../ledger/apply.ts"
 import type { Entry, EntryOf } from "../ledger/entry.ts"
 import type { ChainState } from "../ledger/state.ts"
 import { nameOf } from "../ledger/state.ts"
@@ -103,19 +105,26 @@ describe("what an entropy node made of its beacons", () => {
         })
     })
 
-    test("is open while it can still sign, and owed by nobody who is not registered any more", () => {
+    test("is open while it can still sign, and stays on record of whoever leaves without having signed", () => {
         const before = sample.states[third! - 1]!
         const records = recorded(third!)
         const clean = { pulses: 2, bound: 2, unbound: { count: 0 }, missed: { count: 0 } }
         expect(records.records(before)).toMatchObject([{ ...clean, registered: true, unsigned: 2 }])
         const name = nameOf(sample.node.signer.publicKey)
         const node = before.nodes.get(name)!
-        for (const gone of [{ revoked: true }, { lastRound: before.rounds - 1 }]) {
-            const nodes = before.nodes.set(name, { ...node, ...gone })
-            expect(records.records({ ...before, nodes })).toMatchObject([
-                { ...clean, registered: false, unsigned: 0 },
-            ])
-        }
+        // Of rounds 3 and 5, both with a beacon, it owed the first one.
+        const lapsed = before.nodes.set(name, { ...node, lastRound: 4 })
+        expect(records.records({ ...before, nodes: lapsed })).toMatchObject([
+            { ...clean, registered: false, unsigned: 1 },
+        ])
+        const { signer } = sample.node
+        const revocation = makeRevocation(before.chain, signer, node.sequence)
+        const entry = { ...revocation, kind: "revocation", time: before.time } as const
+        const after = apply(before, entry)
+        records.take(before, entry)
+        expect(records.records({ ...after, beacons: after.beacons + 5 })).toMatchObject([
+            { ...clean, registered: false, unsigned: 2 },
+        ])
     })
 
     test("is nothing yet where it has only registered", () => {

@@ -265,7 +265,11 @@ describe("limits of single fields", () => {
         ],
         ["ReqHello", { versions: [] }, "ReqHello.versions: expected at least 1 elements"],
         ["ReqHello", { versions: items(17, 1) }, "ReqHello.versions: expected at most 16 elements"],
-        ["ReqHello", { role: "pdl" }, "ReqHello.role: expected one of observer, party, requester, entropy-node"],
+        [
+            "ReqHello",
+            { role: "pdl" },
+            "ReqHello.role: expected one of observer, party, requester, entropy-node",
+        ],
         [
             "ReqHello",
             { answering: null },
