@@ -1,5 +1,7 @@
 /** Worker processes serve HTTP for this one, which has the core. */
+import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -78,6 +80,17 @@ function ask(path: string, who = operator, init: RequestInit = {}): Promise<Resp
 
 function post(path: string, body: object, who = operator): Promise<Response> {
     return ask(path, who, { method: "POST", body: JSON.stringify(body) })
+}
+
+/** Workers that ask for port 0 share one, also with those of another server in this process. */
+async function freePort(): Promise<number> {
+    const server = createServer().listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const address = server.address()
+    server.close()
+    await once(server, "close")
+    if (typeof address !== "object" || address === null) throw new Error("no port")
+    return address.port
 }
 
 test("both workers serve the one port, each with a seed of its own", async () => {
@@ -189,6 +202,22 @@ test("a worker that dies is replaced, and the others go on", async () => {
     while (http.workers.pids.length < 2) await sleep(10)
     expect(http.workers.pids).not.toContain(victim)
     for (let times = 0; times < 8; times++) expect((await ask("/v1/random?bytes=8")).status).toBe(200)
+})
+
+test("one that cannot listen in a dead one's place is replaced too, until it can", async () => {
+    const port = await freePort()
+    const settings = { ...options.settings, port, workers: 1, socket: undefined, host: "127.0.0.1" }
+    const alone = await startHttp({ ...options, settings })
+    process.kill(alone.workers?.pids[0] ?? 0, "SIGKILL")
+    while (alone.workers?.deaths !== 1) await sleep(5)
+    // The port went with the last worker, and the next one is not there yet.
+    const squatter = createServer().listen(port, "127.0.0.1")
+    await once(squatter, "listening")
+    while (alone.workers.deaths < 3) await sleep(20)
+    squatter.close()
+    await once(squatter, "close")
+    while (!(await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined))?.ok) await sleep(50)
+    await alone.close()
 })
 
 test("a port that is taken is told in a sentence, and no worker is left", async () => {

@@ -108,6 +108,10 @@ export class Workers {
                         return
                     case "cannot":
                         reject(new UserError(message.problem))
+                        // While they start, whoever starts them is told. One that replaces another is tried again.
+                        if (this.#state !== "running") return
+                        log.error({ problem: message.problem }, "worker cannot serve")
+                        worker.process.kill("SIGKILL")
                         return
                     case "defect":
                         log.error({ stack: message.stack }, "request failed")
