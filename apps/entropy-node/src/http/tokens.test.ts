@@ -59,6 +59,10 @@ test("a file that is missing, empty, ambiguous or readable by others is told in 
     expect(await problem()).toMatch(/64 hexadecimal digits$/)
     await write([{ name: "Lab", sha256 }])
     expect(await problem()).toMatch(/small letters, digits, dots and dashes$/)
+    for (const name of ["open", "socket"]) {
+        await write([{ name, sha256 }])
+        expect(await problem()).toMatch(/open and socket are taken$/)
+    }
     await write([
         { name: "lab", sha256 },
         { name: "lab", sha256: other },

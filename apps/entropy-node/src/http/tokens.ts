@@ -25,7 +25,9 @@ const tokensFile = z.strictObject({
                 /** Who has it, as logs and metrics say it. */
                 name: z
                     .string()
-                    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "small letters, digits, dots and dashes"),
+                    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "small letters, digits, dots and dashes")
+                    // Theirs are the budgets of whoever shows no token.
+                    .refine((name) => name !== "open" && name !== "socket", "open and socket are taken"),
                 /** Of the token as it is sent, in hexadecimal: printf %s "$TOKEN" | sha256sum */
                 sha256: z.string().regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits"),
                 /** Where absent, the node's `budgets.token` holds. */
