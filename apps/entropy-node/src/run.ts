@@ -2,6 +2,7 @@
 import { toHex } from "@tallylight/crypto/bytes.js"
 import type { DataDir } from "@tallylight/node/data-dir.js"
 import type { Logger } from "@tallylight/node/logger.js"
+import { isLoopback } from "@tallylight/node/loopback.js"
 import { newRegistry } from "@tallylight/node/metrics.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
@@ -86,10 +87,11 @@ async function withPulses(node: Node): Promise<void> {
     const folder = pulsesFolder(dir)
     const key = await openPulseKey(folder, config.pulses.key)
     try {
-        const pulses = await openPulses({
-            ...{ folder, settings: config.pulses, signer: key, core },
-            clock: systemClock,
-        })
+        // A certificate says of a software key that it is one; that the bytes are simulated it must be told.
+        const { simulated } = await core.status()
+        const ending = simulated && !key.simulated ? ", OU=simulated: sources in software" : ""
+        const settings = { ...config.pulses, subject: `${config.pulses.subject}${ending}` }
+        const pulses = await openPulses({ folder, settings, signer: key, core, clock: systemClock })
         await serve(node, { pulses, key }).finally(() => pulses.close())
     } finally {
         await key.close()
@@ -110,11 +112,19 @@ async function serve(node: Node, signing: Signing | undefined): Promise<void> {
             sources: config.sources.map(({ name }) => name),
             certificate: signing && toHex(signing.pulses.certificate.id),
         })
+        if (signing !== undefined) warnOfElsewhere(node, http.urls)
         if (signing !== undefined) await signUntil(node, signing)
         else await untilAborted(end)
     } finally {
         await http.close()
     }
+}
+
+/** A pulse's address is signed: one that leads nowhere stays in it for ever. */
+function warnOfElsewhere({ config, log }: Node, urls: readonly string[]): void {
+    const { baseUrl } = config.pulses
+    if (!isLoopback(new URL(baseUrl).hostname) || urls.includes(baseUrl)) return
+    log.warn({ baseUrl, urls }, "pulses name an address at which nothing listens: set pulses.baseUrl")
 }
 
 /** The chains that it follows and the pulses at fixed times, side by side. */
@@ -136,6 +146,8 @@ async function signUntil(node: Node, { pulses, key }: Signing): Promise<void> {
         } catch (error) {
             // What one ledger does wrong is no reason to leave the others, and whoever draws bytes, without this node.
             if (!(error instanceof UserError) || end.aborted) throw error
+            // An output that nobody verifies any more is no news.
+            followed[at] = undefined
             log.error({ url: server.url }, `no longer signing for this chain: ${error.message}`)
         }
     })

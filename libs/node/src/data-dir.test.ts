@@ -51,7 +51,20 @@ describe("initDataDir", () => {
         })
         await expect(failing).rejects.toThrow("the power failed")
         await expect(openDataDir(named())).rejects.toThrow("is no data directory")
-        await expect(openDataDir({ ...named(), named: false })).rejects.toThrow("is not empty")
+        // Nothing of it was ever used, so it begins anew.
+        const fill = (dir: DataDir) => writeFile(dir.file("vrf.key"), "whole")
+        await initDataDir(path, "party", fill)
+        expect((await readdir(path)).toSorted()).toStrictEqual([
+            ...["lock", "lock.pid", "tallylight.json", "vrf.key"],
+        ])
+        await rm(path, { recursive: true })
+        await expect(
+            initDataDir(path, "party", async (dir) => {
+                await writeFile(dir.file("identity.key"), "half")
+                throw new Error("the power failed")
+            }),
+        ).rejects.toThrow("the power failed")
+        await (await openDataDir({ ...named(), named: false, fill })).release()
     })
 })
 

@@ -1,5 +1,5 @@
 /** The folder in which an app keeps its keys and its state: made on purpose, for one role, used by one process. */
-import { mkdir, readdir } from "node:fs/promises"
+import { mkdir, readdir, rm } from "node:fs/promises"
 import { join, resolve } from "node:path"
 
 import { z } from "zod"
@@ -39,6 +39,8 @@ const formats: Readonly<Record<DataRole, number>> = {
     observer: 1,
 }
 const markerName = "tallylight.json"
+/** There from the first file on, until the folder has its marker: what lies beside it alone was never used. */
+const makingName = ".tallylight-making"
 const markerShape = z.object({ role: z.string(), format: z.int() })
 
 /**
@@ -89,7 +91,7 @@ export async function openFreeDataDir(options: DataDirOptions): Promise<DataDir>
 
 /**
  * Makes a data directory out of nothing or an empty folder. `fill` puts in what a directory must have; as the
- * marker comes last, a directory whose making was interrupted is never opened.
+ * marker comes last, a directory whose making was interrupted is never opened, and its making begins anew.
  */
 export async function initDataDir(path: string, role: DataRole, fill?: Fill): Promise<void> {
     const folder = resolve(path)
@@ -110,14 +112,22 @@ async function makeRoom(folder: string): Promise<void> {
 
 async function furnish(folder: string, lock: ProcessLock, role: DataRole, fill?: Fill): Promise<void> {
     await refuseUnlessEmpty(folder)
+    // Of a making that was interrupted, and whose keys nobody was told.
+    for (const name of await filesIn(folder)) await rm(join(folder, name), { recursive: true })
+    await createDurably(join(folder, makingName), "")
     await fill?.(dataDir(folder, lock))
     await createDurably(join(folder, markerName), `${JSON.stringify({ role, format: formats[role] })}\n`)
+    await rm(join(folder, makingName))
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+    return (await readdir(folder)).filter((name) => !lockFiles.includes(name))
 }
 
 async function refuseUnlessEmpty(folder: string): Promise<void> {
-    const found = (await readdir(folder)).filter((name) => !lockFiles.includes(name))
+    const found = await filesIn(folder)
     if (found.includes(markerName)) throw new UserError(`${folder} is a data directory already`)
-    if (found.length > 0) {
+    if (found.length > 0 && !found.includes(makingName)) {
         throw new UserError(`${folder} is not empty; a data directory is made in an empty folder`)
     }
 }
