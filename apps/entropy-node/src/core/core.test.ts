@@ -187,24 +187,39 @@ describe("a failed health test", () => {
         expect(counted).toEqual(["ready", "not ready", "quantis repetition"])
         await until(async () => (await core.status()).alarms.length > 0)
         const { alarms, queue } = await core.status()
-        expect(alarms).toEqual([{ id: 1, time: alarms[0]?.time, source: "quantis", what }])
-        expect(queue.bytes).toBe(1024)
+        const alarm = `${what}; 1024 raw bytes of it that waited were deleted`
+        expect(alarms).toEqual([{ id: 1, time: alarms[0]?.time, source: "quantis", what: alarm }])
+        expect(queue.bytes).toBe(0)
         await pass(async () => ((await stateOf(core, "quantis"))?.health.startupFailures ?? 0) > 1)
         expect((await stateOf(core, "quantis"))?.health.repetitionFailures).toBe(1)
         await expect(core.raw(1)).rejects.toThrow(NotReady)
         quantis.stuckAt = undefined
         await pass(async () => (await core.status()).unready.length === 0)
+        await queued(core, 1)
         expect(await core.raw(1)).toMatchObject({ sources: ["quantis"] })
         await core.stop()
         expect((await (await open()).status()).alarms.at(-1)).toMatchObject({
             id: 1,
             source: "quantis",
-            what,
+            what: alarm,
         })
     })
 })
 
 describe("raw bytes", () => {
+    test("of a source that fails a test are deleted, and those of the others are not", async () => {
+        const core = await start({ queue: { chunk: 1024 } })
+        await pass(async () => (await core.status()).queue.bytes >= 4 * 1024)
+        chip.stuckAt = 7
+        quantis.plugged = false
+        await pass(async () => (await core.status()).alarms.length > 1)
+        const { bytes } = (await core.status()).queue
+        expect(bytes).toBeGreaterThan(0)
+        quantis.plugged = true
+        await pass(async () => (await core.status()).unready.length === 0)
+        expect((await core.raw(bytes)).sources).toEqual(["quantis"])
+    })
+
     test("come from the sources that count, each once, and none that went into the pool", async () => {
         const core = await start({ queue: { chunk: 1024 } })
         await clock.advance(100)

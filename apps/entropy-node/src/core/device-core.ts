@@ -221,7 +221,13 @@ export class DeviceCore implements Core {
             alarm: async (failure, what) => {
                 this.#meter.failed(name, failure)
                 this.#options.log.warn({ source: name, failure, reason: what }, "source failed")
-                await this.#parts.alarms.add({ time: this.#options.clock.now(), source: name, what })
+                const time = this.#options.clock.now()
+                // A test notices late: what came before the samples with which it failed is no better. A device that
+                // is gone says nothing of the bytes that it gave.
+                const dropped = isRaw && failure !== "device" ? await queue.drop(name) : 0
+                const said =
+                    dropped > 0 ? `${what}; ${dropped} raw bytes of it that waited were deleted` : what
+                await this.#parts.alarms.add({ time, source: name, what: said })
             },
         }
     }

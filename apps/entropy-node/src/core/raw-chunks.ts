@@ -74,6 +74,15 @@ export async function countBytes(connection: SqliteConnection): Promise<number> 
     return found?.bytes ?? 0
 }
 
+/** Resolves to how many bytes those of that source were. */
+export async function dropSource(connection: SqliteConnection, source: string): Promise<number> {
+    const dropped = await connection.all<{ length: number }>(
+        "DELETE FROM chunks WHERE source = ? RETURNING LENGTH(bytes) AS length",
+        [source],
+    )
+    return dropped.reduce((sum, { length }) => sum + length, 0)
+}
+
 /** Deletes what lies before that place. */
 export async function dropUntil(connection: SqliteConnection, { id, from }: Place): Promise<void> {
     await connection.run("DELETE FROM chunks WHERE id < ?", [id])

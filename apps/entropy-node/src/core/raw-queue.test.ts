@@ -44,6 +44,37 @@ const stream = (length: number, seed = "stream"): Uint8Array =>
 const put = (bytes: Uint8Array, source = "chip", simulated = false): Promise<number> =>
     queue.put({ bytes, source, simulated })
 
+describe("bytes of a source that are dropped", () => {
+    test.each(["once", "keep"] as const)(
+        "are gone for every reader, and no others (%s)",
+        async (consumption) => {
+            await queue.setConsumption(consumption)
+            const bytes = stream(30_000)
+            await put(bytes.subarray(0, 10_000), "chip")
+            await put(bytes.subarray(10_000, 20_000), "quantis")
+            await put(bytes.subarray(20_000), "chip")
+            await queue.take(15_000)
+            const left =
+                consumption === "once" ? bytes.subarray(15_000, 20_000) : bytes.subarray(10_000, 20_000)
+            expect(await queue.drop("chip")).toBe(consumption === "once" ? 10_000 : 20_000)
+            expect(queue.bytes).toBe(left.length)
+            await expect(queue.take(left.length + 1)).rejects.toThrow(QueueEmpty)
+            const taken = await queue.take(left.length)
+            expect(taken.sources).toEqual(["quantis"])
+            expect(toHex(taken.bytes)).toBe(toHex(left))
+            expect(await queue.drop("nobody")).toBe(0)
+        },
+    )
+
+    test("stay away over a restart", async () => {
+        await put(stream(5000), "chip")
+        await put(stream(100), "quantis")
+        await queue.drop("chip")
+        await restart()
+        expect(queue.bytes).toBe(100)
+    })
+})
+
 describe("bytes are handed out once", () => {
     test("in the order in which they came, whatever the lengths", async () => {
         const bytes = stream(20_000)

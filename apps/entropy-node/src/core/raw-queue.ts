@@ -7,6 +7,7 @@ import { QueueEmpty, type Consumption, type QueueSettings, type RawBytes } from 
 import {
     addChunks,
     countBytes,
+    dropSource,
     dropUntil,
     gather,
     joinPieces,
@@ -135,6 +136,17 @@ export class RawQueue {
             },
         )
         return consumption
+    }
+
+    /** Resolves to how many bytes of that source waited, once nobody can get them any more. */
+    drop(source: string): Promise<number> {
+        return this.#file.transaction(
+            (connection) => dropSource(connection, source),
+            (dropped) => {
+                this.#bytes -= dropped
+                if (dropped > 0) this.#next = start
+            },
+        )
     }
 
     async #load(connection: SqliteConnection): Promise<void> {
