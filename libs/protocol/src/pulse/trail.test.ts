@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest"
 import { realPulse } from "../../../../test/samples/pulses.ts"
 import { linkNames, noLinks, noValue, precommitmentOf } from "./pulse.ts"
 import type { PulseMessage } from "./pulse.ts"
-import { checkSuccessor, extendTrail, joinTrail, nextLinks, requireLinks } from "./trail.ts"
+import { checkSuccessor, extendTrail, isGap, joinTrail, nextLinks, requireLinks } from "./trail.ts"
 import type { PulseTrail, TrailProblem } from "./trail.ts"
 import { utcUnits } from "./utc.ts"
 
@@ -87,6 +87,33 @@ describe("links", () => {
         expect(linked(joinTrail(follow(undefined), output(1)))).toEqual(linked(trailOf(1)))
     })
 
+    test("of a chain joined within a period of 1970 are unknown: no pulse was before it", () => {
+        const later = follow(trailOf(70))
+        const joined = (timeStamp: number) => nextLinks(joinTrail({ ...later, timeStamp }, output(71)))
+        expect(joined(minute)).toMatchObject({ hour: later.links.hour })
+        expect(joined(minute - 1)).toMatchObject({ hour: undefined, year: undefined })
+    })
+
+    test("of a chain joined in a gap are known unit by unit, and its signer needs all of them", () => {
+        const message = follow(trailOf(70), { statusCode: 2 })
+        let trail = joinTrail(message, output(71))
+        const known = () => utcUnits.filter((unit) => nextLinks(trail)[unit] !== undefined)
+        expect(known()).toEqual([])
+        for (const [time, units] of [
+            [Date.UTC(2027, 0, 1, 2), ["hour"]],
+            [Date.UTC(2027, 0, 2), ["hour", "day"]],
+            [Date.UTC(2027, 1, 1), ["hour", "day", "month"]],
+        ] as const) {
+            trail = extendTrail(trail, { ...message, timeStamp: time }, output(72))
+            expect(known()).toEqual(units)
+            expect(() => requireLinks(trail)).toThrow()
+        }
+        trail = extendTrail(trail, { ...message, timeStamp: Date.UTC(2028, 0) }, output(73))
+        expect(requireLinks(trail).year).toEqual(output(73))
+        for (const unit of utcUnits)
+            expect(() => requireLinks({ ...trail, firsts: { ...trail.firsts, [unit]: undefined } })).toThrow()
+    })
+
     test("of real pulses are those", () => {
         const pairs = [
             ["nist-c2-1921299", "nist-c2-1921300"],
@@ -158,6 +185,30 @@ describe("a successor", () => {
         ]),
     ])("has the problem %s: %s", (problem, _, message) => {
         expect(checkSuccessor(trail, message)).toEqual([problem])
+    })
+
+    test("within a period that calls itself late has two problems", () => {
+        const early = declared(2, { timeStamp: trail.timeStamp + minute - 1 })
+        expect(checkSuccessor(trail, early)).toEqual(["period", "status-code"])
+    })
+
+    test("has no gap in front of it that time tells, where there is no period", () => {
+        const gap = (change: Partial<PulseMessage>) => isGap(trail, follow(trail, change))
+        expect(gap({})).toBe(false)
+        expect(gap({ timeStamp: trail.timeStamp + minute + 1 })).toBe(true)
+        expect(gap({ period: 0 })).toBeUndefined()
+    })
+
+    test("is not judged by pulses that were not seen", () => {
+        const { links } = follow(trail)
+        const joined = joinTrail(follow(trailOf(69), { statusCode: 2 }), trail.output)
+        const others = { hour: some(7), day: some(7), month: some(7), year: some(7) }
+        const next = follow(trail, { links: { ...links, ...others } })
+        expect(checkSuccessor(joined, next)).toEqual([])
+        expect(checkSuccessor(trail, next)).toEqual([...utcUnits])
+        expect(checkSuccessor(joined, { ...next, links: { ...links, previous: some(7) } })).toEqual([
+            "previous",
+        ])
     })
 
     test("comes not after a last one", () => {
