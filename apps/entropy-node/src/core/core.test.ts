@@ -367,7 +367,27 @@ describe("a local value", () => {
         for (let i = 0; i < 6; i += 1) await clock.advance(1000)
         expect(await refused).toMatchObject({
             name: "NotReady",
-            reasons: ["a local value takes fresh bytes of two sources; system gave any"],
+            reasons: [
+                "a local value takes fresh bytes of two sources, and of at least 1 without the operating system's; " +
+                    "system gave any in time",
+            ],
+        })
+    })
+
+    test("needs as many sources that count as the node does to be ready", async () => {
+        const core = await start({ minimumHealthySources: 2, queue: { capacity: 1024, chunk: 1024 } })
+        await pass(() => Promise.resolve([chip, quantis].every(({ given }) => given.at(-1)?.length === 64)))
+        expect((await core.localValue()).sources).toEqual(["chip", "quantis", "system"])
+        chip.pace = { bytes: 1, ms: 1000, clock }
+        await clock.advance(1000)
+        const refused = core.localValue().catch((error: unknown) => error)
+        for (let i = 0; i < 6; i += 1) await clock.advance(1000)
+        expect(await refused).toMatchObject({
+            name: "NotReady",
+            reasons: [
+                "a local value takes fresh bytes of two sources, and of at least 2 without the operating system's; " +
+                    "quantis, system gave any in time",
+            ],
         })
     })
 })

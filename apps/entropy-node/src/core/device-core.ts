@@ -126,9 +126,13 @@ export class DeviceCore implements Core {
 
     async localValue(): Promise<LocalValue> {
         await this.#refuseUnlessReady()
-        const value = await makeLocalValue(this.#all, this.#options.clock, () =>
-            this.#parts.pool.read(seedBytes),
-        )
+        const value = await makeLocalValue({
+            counting: this.#counting,
+            system: this.#system,
+            minimumHealthySources: this.#options.settings.minimumHealthySources,
+            clock: this.#options.clock,
+            readPool: () => this.#parts.pool.read(seedBytes),
+        })
         this.#meter.gave("local-value", value.value.length)
         return { ...value, simulated: this.#simulated }
     }
@@ -212,7 +216,7 @@ export class DeviceCore implements Core {
             async take(bytes) {
                 // A byte has one consumer: whoever buys raw bytes does not know what went into the pool.
                 events.add(bytes.subarray(0, poolShare))
-                if (bytes.length > poolShare) {
+                if (isRaw && bytes.length > poolShare) {
                     await queue.put({ bytes: bytes.subarray(poolShare), source: name, simulated })
                 }
             },

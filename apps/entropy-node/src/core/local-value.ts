@@ -15,18 +15,27 @@ export type LocalValue = {
 /** A source that takes longer is left out: pulses have their time. */
 const longestWaitMs = 5000
 
-export async function makeLocalValue(
-    sources: readonly WatchedSource[],
-    clock: Clock,
-    readPool: () => Uint8Array,
-): Promise<Omit<LocalValue, "simulated">> {
-    const asked = sources.filter(({ healthy }) => healthy)
+export type Givers = {
+    readonly counting: readonly WatchedSource[]
+    readonly system: WatchedSource
+    /** So many of those that count must give fresh bytes, as they must be healthy for any others. */
+    readonly minimumHealthySources: number
+    readonly clock: Clock
+    readonly readPool: () => Uint8Array
+}
+
+/** Rejects with {@link NotReady}, and the names of those that gave bytes in time. */
+export async function makeLocalValue(givers: Givers): Promise<Omit<LocalValue, "simulated">> {
+    const { counting, system, minimumHealthySources, clock, readPool } = givers
+    const asked = [...counting, system].filter(({ healthy }) => healthy)
     const answers = await Promise.all(asked.map((source) => freshOutput(source, clock)))
     const given = answers.filter((answer) => answer !== undefined)
     const names = given.map(({ name }) => name)
-    if (given.length < 2) {
+    const counted = names.filter((name) => name !== system.name)
+    if (counted.length < minimumHealthySources || given.length < 2) {
         throw new NotReady([
-            `a local value takes fresh bytes of two sources; ${names.join() || "none"} gave any`,
+            `a local value takes fresh bytes of two sources, and of at least ${minimumHealthySources} without the ` +
+                `operating system's; ${names.join(", ") || "none"} gave any in time`,
         ])
     }
     const hash = createHash("sha512")
@@ -42,11 +51,11 @@ async function freshOutput(
     const { minEntropy, sampleBits } = source.status()
     // As much as the hash can hold, by what the source declares.
     const length = Math.ceil((Math.ceil(512 / minEntropy) * sampleBits) / 8)
-    const given = new AbortController()
+    const ended = new AbortController()
     const bytes = await Promise.race([
-        source.fresh(length).catch(() => undefined),
-        clock.sleep(longestWaitMs, given.signal).catch(() => undefined),
+        source.fresh(length, ended.signal).catch(() => undefined),
+        clock.sleep(longestWaitMs, ended.signal).catch(() => undefined),
     ])
-    given.abort()
+    ended.abort()
     return bytes instanceof Uint8Array ? { name: source.name, bytes } : undefined
 }

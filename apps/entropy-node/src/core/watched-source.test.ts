@@ -10,6 +10,7 @@ let clock: ManualClock
 let device: ScriptedSource
 let source: WatchedSource
 let end: AbortController
+let wanting: AbortController
 let ended: Promise<unknown>
 let events: string[]
 let admitted: Uint8Array[]
@@ -19,6 +20,7 @@ beforeEach(() => {
     clock = new ManualClock(1_000_000)
     device = new ScriptedSource("quantis")
     end = new AbortController()
+    wanting = new AbortController()
     ended = Promise.resolve()
     events = []
     admitted = []
@@ -224,7 +226,10 @@ describe("fresh bytes", () => {
     test("are read at once, in the middle of a pause, and given to nobody else", async () => {
         demand = { bytes: 64, perSecond: 1 }
         await start()
-        const [first, second] = await Promise.all([source.fresh(100), source.fresh(10)])
+        const [first, second] = await Promise.all([
+            source.fresh(100, wanting.signal),
+            source.fresh(10, wanting.signal),
+        ])
         expect([first.length, second.length]).toEqual([100, 10])
         await settle()
         // One chunk was read before the pause, and one when it had ended early and everybody was served.
@@ -236,19 +241,47 @@ describe("fresh bytes", () => {
     test("are refused by a source that is not healthy, with the reason", async () => {
         device.stuckAt = 1
         await start()
-        await expect(source.fresh(10)).rejects.toThrow("quantis is failed: at start-up, the repetition")
+        await expect(source.fresh(10, wanting.signal)).rejects.toThrow(
+            "quantis is failed: at start-up, the repetition",
+        )
     })
 
     test("are refused where they fail the test", async () => {
         await start()
         device.stuckAt = 1
-        await expect(source.fresh(100)).rejects.toThrow("quantis is failed: the repetition count test failed")
+        await expect(source.fresh(100, wanting.signal)).rejects.toThrow(
+            "quantis is failed: the repetition count test failed",
+        )
         expect(source.healthy).toBe(false)
     })
 
     test("are refused where the device goes away over them", async () => {
         await start()
         device.plugged = false
-        await expect(source.fresh(100)).rejects.toThrow("quantis is missing: the device is gone")
+        await expect(source.fresh(100, wanting.signal)).rejects.toThrow(
+            "quantis is missing: the device is gone",
+        )
+    })
+
+    test("that are not wanted any more leave the source to everybody else, with what was read of them", async () => {
+        await start()
+        taken = []
+        device.pace = { bytes: 1, ms: 1000, clock }
+        const reason = new Error("enough")
+        const abandoned = Array.from({ length: 5 }, () => source.fresh(500, wanting.signal))
+        const refused = Promise.allSettled(abandoned)
+        await clock.advance(3500)
+        expect(taken).toEqual([])
+        wanting.abort(reason)
+        expect(await refused).toEqual(abandoned.map(() => ({ status: "rejected", reason })))
+        await clock.advance(1000)
+        expect(taken.map(({ length }) => length)).toEqual([4])
+        device.pace = undefined
+        await clock.advance(2000)
+        const fresh = await source.fresh(500, end.signal)
+        expect(fresh).toHaveLength(500)
+        await settle()
+        expect(device.given.filter(({ length }) => length === 500)).toHaveLength(1)
+        await expect(source.fresh(500, wanting.signal)).rejects.toBe(reason)
     })
 })

@@ -45,6 +45,7 @@ type Ending = {
 
 type Wanted = {
     readonly bytes: number
+    readonly signal: AbortSignal
     readonly resolve: (bytes: Uint8Array) => void
     readonly reject: (error: Error) => void
 }
@@ -91,11 +92,21 @@ export class WatchedSource {
         }
     }
 
-    /** So many bytes, read from now on and given to nobody else; rejects where it is not healthy, or fails meanwhile. */
-    fresh(bytes: number): Promise<Uint8Array> {
-        if (!this.healthy) return Promise.reject(this.#notHealthy())
+    /**
+     * So many bytes, read from now on and given to nobody else; rejects where it is not healthy, or fails meanwhile, or
+     * with the signal's reason. What was read of bytes that are not wanted any more is used as any others.
+     */
+    async fresh(bytes: number, signal: AbortSignal): Promise<Uint8Array> {
+        signal.throwIfAborted()
+        if (!this.healthy) throw this.#notHealthy()
         const read = new Promise<Uint8Array>((resolve, reject) => {
-            this.#wanted.push({ bytes, resolve, reject })
+            const wanted = { bytes, signal, resolve, reject }
+            this.#wanted.push(wanted)
+            const giveUp = (): void => {
+                this.#wanted = this.#wanted.filter((other) => other !== wanted)
+                reject(signal.reason as Error)
+            }
+            signal.addEventListener("abort", giveUp, { once: true })
         })
         this.#wake()
         return read
@@ -148,7 +159,7 @@ export class WatchedSource {
         const { sampleBits, cutoffs, startupSamples, use } = this.#options
         this.#enter("starting", "its start-up test is under way")
         this.#tests = new HealthTests(sampleBits, cutoffs)
-        const startup = await this.#gather(source, (startupSamples * sampleBits) / 8, Infinity, signal)
+        const startup = await this.#gather(source, (startupSamples * sampleBits) / 8, () => false, signal)
         const failure = this.#tests.check(startup)
         if (failure !== undefined) return ended("startup", failure)
         use.admit(startup)
@@ -166,12 +177,12 @@ export class WatchedSource {
         const { bytes, perSecond } = use.demand()
         const chunk =
             wanted === undefined
-                ? await this.#gather(source, bytes, longestChunkMs, signal)
-                : await this.#gather(source, wanted.bytes, Infinity, signal)
+                ? await this.#gather(source, bytes, () => clock.elapsed() - begun >= longestChunkMs, signal)
+                : await this.#gather(source, wanted.bytes, () => wanted.signal.aborted, signal)
         const failure = this.#tests.check(chunk)
         // Nothing of a chunk that fails is used, not even what came before the sample with which it failed.
         if (failure !== undefined) return failure
-        if (wanted === undefined) {
+        if (wanted === undefined || wanted.signal.aborted) {
             await use.take(chunk)
             await this.#pause((chunk.length / perSecond) * 1000 - (clock.elapsed() - begun), signal)
         } else {
@@ -181,10 +192,14 @@ export class WatchedSource {
         return undefined
     }
 
-    /** So many bytes, or those that came within that time, and at least one. */
-    async #gather(source: Source, length: number, ms: number, signal: AbortSignal): Promise<Uint8Array> {
-        const { clock, use } = this.#options
-        const begun = clock.elapsed()
+    /** So many bytes, or those that came until that was enough, and at least one. */
+    async #gather(
+        source: Source,
+        length: number,
+        isEnough: () => boolean,
+        signal: AbortSignal,
+    ): Promise<Uint8Array> {
+        const { use } = this.#options
         const bytes = new Uint8Array(length)
         let at = 0
         do {
@@ -194,7 +209,7 @@ export class WatchedSource {
             use.count(part.length)
             bytes.set(part, at)
             at += part.length
-        } while (at < length && clock.elapsed() - begun < ms)
+        } while (at < length && !isEnough())
         return bytes.subarray(0, at)
     }
 
