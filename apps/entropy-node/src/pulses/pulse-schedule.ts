@@ -15,7 +15,7 @@ export type ScheduledPulses = {
     readonly last: UnixMs | undefined
     /** Resolves to the time of what is the last pulse now. */
     readonly make: (time: UnixMs) => Promise<UnixMs>
-    /** Told of each try that failed and will be repeated. */
+    /** Told why the next pulse has to wait: once, until it is another reason, or a pulse was made. */
     readonly onDelay: (error: PulseDelayed) => void
 }
 
@@ -27,30 +27,50 @@ export async function schedulePulses(
     signal: AbortSignal,
 ): Promise<void> {
     let made = last
+    let told: string | undefined
+    const tell = (error: PulseDelayed): void => {
+        const reason = reasonOf(error)
+        if (reason !== told) onDelay(error)
+        told = reason
+    }
     for (;;) {
         try {
             signal.throwIfAborted()
-            made = await make(await awaitInstant(clock, period, made, signal))
+            made = await make(await awaitInstant(clock, period, made, signal, tell))
+            told = undefined
         } catch (error) {
             if (signal.aborted) return
             if (!(error instanceof PulseDelayed)) throw error
-            onDelay(error)
+            tell(error)
             await clock.sleep(Math.min(period, lookMs), signal).catch(() => undefined)
         }
     }
 }
 
-/** Resolves within the next period of which the pulse can follow one of the time `last`, to its first millisecond. */
+function reasonOf({ message, cause }: PulseDelayed): string {
+    return cause instanceof Error ? `${message}: ${cause.message}` : message
+}
+
+/**
+ * Resolves within the next period of which the pulse can follow one of the time `last`, to its first millisecond. A
+ * clock that was set ahead for a while can make that take days: `onBehind` is told at each look at one behind `last`.
+ */
 export async function awaitInstant(
     clock: Clock,
     period: number,
     last: UnixMs | undefined,
     signal?: AbortSignal,
+    onBehind: (error: PulseDelayed) => void = () => undefined,
 ): Promise<UnixMs> {
     for (;;) {
         const now = clock.now()
         const instant = now - (now % period)
         if (last === undefined || instant >= last + period) return instant
+        if (now < last) {
+            onBehind(
+                new PulseDelayed(`the clock is behind the last pulse, of ${new Date(last).toISOString()}`),
+            )
+        }
         await clock.sleep(Math.min(instant + period - now, lookMs), signal)
     }
 }
