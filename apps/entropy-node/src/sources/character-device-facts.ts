@@ -8,6 +8,7 @@ import { dirname, join } from "node:path"
 
 import { systemCode, UserError } from "@tallylight/node/user-error.js"
 
+import type { CharacterDeviceSettings } from "./character-device-settings.ts"
 import type { SourceFacts } from "./source.ts"
 
 /** The misc device of the kernel's hardware generators (Linux admin-guide/devices.txt). */
@@ -16,15 +17,26 @@ const hwrngNumber = "10:183"
 /** Major number of mem, null, zero, random and urandom: nothing of it is a device. */
 const memoryDevices = 1
 
+/** Major numbers of pseudoterminals' ends that programs open: a program is at the other end. */
+const firstPseudoterminals = 136
+const lastPseudoterminals = 143
+
 /** Linux's encoding of a device number: 12 bits of major, 20 of minor, the minor's low byte first. */
 export function deviceNumber(rdev: number): { readonly major: number; readonly minor: number } {
     return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) }
 }
 
-/** Rejects with a UserError what no hardware can be behind. */
-export async function characterDeviceFacts(path: string, stats: Stats, sysfs: string): Promise<SourceFacts> {
+/** Rejects with a UserError what no hardware can be behind, and is not said to be simulated or never may be. */
+export async function characterDeviceFacts(
+    { path, simulated }: Pick<CharacterDeviceSettings, "path" | "simulated">,
+    stats: Stats,
+    sysfs: string,
+): Promise<SourceFacts> {
     const found = { path, node: await realpath(path) }
-    if (stats.isFIFO()) return { ...found, type: "fifo" }
+    if (stats.isFIFO()) {
+        if (!simulated) throw unsaid(path, "FIFO")
+        return { ...found, type: "fifo" }
+    }
     if (!stats.isCharacterDevice()) {
         throw new UserError(`${path} is no character device; give the path of the device itself`)
     }
@@ -36,9 +48,18 @@ export async function characterDeviceFacts(path: string, stats: Stats, sysfs: st
                 `generator is a source of its own, of kind “system”`,
         )
     }
+    if (major >= firstPseudoterminals && major <= lastPseudoterminals && !simulated)
+        throw unsaid(path, "pseudoterminal")
     const device = { ...found, type: "character device", number }
     if (number === hwrngNumber) return { ...device, rngCurrent: await rngCurrent(path, sysfs) }
     return { ...device, ...(await usbFacts(join(sysfs, "dev/char", number))) }
+}
+
+function unsaid(path: string, what: string): UserError {
+    return new UserError(
+        `${path} is a ${what}, which any program can fill, and no hardware; give the path of the device itself, ` +
+            `or set "simulated": true for trials`,
+    )
 }
 
 async function rngCurrent(path: string, sysfs: string): Promise<string> {

@@ -15,6 +15,8 @@ function options({ path, minEntropy }: Preset) {
         name: sourceName,
         path: z.string().startsWith("/").default(path),
         minEntropy: z.number().positive().max(8).default(minEntropy),
+        /** That no hardware is behind it, as behind a FIFO or a pseudoterminal. Said of whatever comes of it. */
+        simulated: z.boolean().default(false),
         /** For a read to bring one byte. The slowest of these devices gives kilobytes a second. */
         timeoutMs: z.int().min(1).max(0x7fffffff).default(5000),
     }

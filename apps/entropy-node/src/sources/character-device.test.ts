@@ -49,7 +49,8 @@ afterEach(async () => {
 type Given = Readonly<Record<string, string | number | boolean>>
 
 function driverOf(given: Given, surroundings: Partial<Surroundings> = {}) {
-    const settings = { kind: "character-device", name: "tested", device: "quantis", path, ...given }
+    const common = { kind: "character-device", name: "tested", device: "quantis", path, simulated: true }
+    const settings = { ...common, ...given }
     return characterDeviceDriver(characterDeviceSettings.parse(settings), surroundings)
 }
 
@@ -210,6 +211,24 @@ describe("what is no device", () => {
         const refused = openSource()
         await expect(refused).rejects.toThrow(UserError)
         await expect(refused).rejects.toThrow(/is the kernel's own memory device 1:\d/)
+    })
+
+    test("is a FIFO or a pseudoterminal of which nobody said that it is simulated", async (context) => {
+        await plugIn()
+        const { port } = await plugSerial(context)
+        const fifo = { path }
+        const pseudoterminal = { device: "truerng", path: port }
+        for (const [given, what] of [
+            [fifo, "FIFO"],
+            [pseudoterminal, "pseudoterminal"],
+        ] as const) {
+            const refused = openSource({ ...given, simulated: false })
+            await expect(refused).rejects.toThrow(UserError)
+            await expect(refused).rejects.toThrow(`${given.path} is a ${what}, which any program can fill`)
+            expect(driverOf(given).simulated).toBe(true)
+            await openSource(given)
+        }
+        expect(driverOf({ simulated: false }).simulated).toBe(false)
     })
 
     test("is a device that another source has, under another path too", async () => {
@@ -445,7 +464,7 @@ describe("settings", () => {
         ["hwrng", "/dev/hwrng", 4],
     ])("of %s have defaults", (device, defaultPath, minEntropy) => {
         const settings = characterDeviceSettings.parse({ kind: "character-device", name: "a", device })
-        expect(settings).toMatchObject({ path: defaultPath, minEntropy, timeoutMs: 5000 })
+        expect(settings).toMatchObject({ path: defaultPath, minEntropy, simulated: false, timeoutMs: 5000 })
     })
 
     test.each([

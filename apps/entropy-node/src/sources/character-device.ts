@@ -41,7 +41,7 @@ export function characterDeviceDriver(
     let unreturned = 0
     return {
         kind: settings.kind,
-        simulated: false,
+        simulated: settings.simulated,
         async open(signal) {
             if (unreturned > 0) {
                 throw new UserError(
@@ -57,7 +57,7 @@ export function characterDeviceDriver(
             let release: () => void = () => undefined
             try {
                 const stats = await file.stat()
-                const facts = await characterDeviceFacts(path, stats, sysfs)
+                const facts = await characterDeviceFacts(settings, stats, sysfs)
                 release = claim(stats.isFIFO() ? `${stats.dev} ${stats.ino}` : stats.rdev, settings)
                 if (isSerial) await startSerial(file, settings, signal)
                 return new CharacterDevice(file, facts, { path, timeoutMs, clock }, (closed) => {
