@@ -68,7 +68,7 @@ describe("a seed", () => {
         expect(seeded).not.toHaveProperty("seed")
         await clock.advance(499)
         expect(amplifier.fresh).toBe(seeded)
-        expect(amplifier.age(seeded)).toBe(499)
+        expect(amplifier.ages(seeded).generatorMs).toBe(499)
         expect(core.seeds).toBe(1)
     })
 

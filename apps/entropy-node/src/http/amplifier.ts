@@ -18,6 +18,9 @@ export type ReseedLimits = { readonly ms: number; readonly bytes: number }
 /** Of the seed in use: what answers say of their bytes. */
 export type Seeded = Omit<GeneratorSeed, "seed"> & { readonly askedAt: number }
 
+/** Milliseconds since this generator's seed was asked for, and since sources last reseeded the pool that gave it. */
+export type Ages = { readonly generatorMs: number; readonly poolMs: number }
+
 /** Fortuna's most bytes from one key (Ferguson, Schneier, Kohno, Cryptography Engineering §9.4.4). */
 export const mostAtOnce = 2 ** 20
 
@@ -64,9 +67,10 @@ export class Amplifier {
         return seeded
     }
 
-    /** Milliseconds since the seed was asked for. */
-    age({ askedAt }: Seeded): number {
-        return this.#clock.elapsed() - askedAt
+    ages({ askedAt, lastReseed }: Seeded): Ages {
+        // Wall clocks are set back.
+        const poolMs = Math.max(0, this.#clock.now() - lastReseed)
+        return { generatorMs: this.#clock.elapsed() - askedAt, poolMs }
     }
 
     /** Resolves with a new seed in use; rejects with NotReady, and then the old one is not used any more. */

@@ -1,12 +1,13 @@
 /** POST /api/v1/data: values of many formats out of raw or amplified bytes. */
+import type { ServerResponse } from "node:http"
 import { drawValues, floatDraw, integerDraw, rangedDraw, uuidDraw } from "@tallylight/entropy/draws.js"
 import type { Draw } from "@tallylight/entropy/draws.js"
 import { concatBytes } from "@tallylight/crypto/bytes.js"
 import { mostAtOnce } from "./amplifier.ts"
 import { encoded } from "./encoding.ts"
-import { allowanceHeaders, Problem } from "./problem.ts"
+import { Problem } from "./problem.ts"
 import type { DataRequest } from "./schema.ts"
-import { amplifiedHeaders, rawHeaders, refund, spend } from "./serving.ts"
+import { amplifiedHeaders, paid, rawHeaders } from "./serving.ts"
 import type { OriginHeaders, Serving } from "./serving.ts"
 import type { Caller } from "./tokens.ts"
 
@@ -20,30 +21,50 @@ export type Data = {
  * The caller pays for the bytes that the values are wide, not for attempts that had to be rejected. Rejects with a
  * Problem, NotReady, QueueEmpty or BudgetSpent; the caller then pays nothing.
  */
-export async function makeData(serving: Serving, request: DataRequest, caller: Caller): Promise<Data> {
+export async function makeData(
+    serving: Serving,
+    request: DataRequest,
+    caller: Caller,
+    response: ServerResponse,
+): Promise<Data> {
+    const { source, format } = request
     const count = countOf(request, serving)
     const draw = drawOf(request)
     const bytes = count * (draw?.width ?? 1)
-    if (request.source === "trng" && bytes > serving.limits.rawBytes) {
+    if (source === "trng" && bytes > serving.limits.rawBytes) {
         const most = serving.limits.rawBytes
         throw new Problem("malformed", `count: at most ${most} raw bytes in one request, not ${bytes}`, {
             most,
         })
     }
+    serving.held.hold(response, count * mostCharacters(request))
     // Whoever would get nothing anyway spends nothing; what fails later is given back.
-    const origin = request.source === "fortuna" ? await amplifiedOrigin(serving) : rawOrigin(serving)
-    const allowance = await spend(serving, caller, bytes)
-    try {
+    const origin = source === "fortuna" ? await amplifiedOrigin(serving) : rawOrigin(serving)
+    return paid(serving, caller, bytes, async (allowance) => {
         const made =
             draw === undefined
-                ? writtenBytes(request.format, await origin.take(count))
-                : writtenValues(await drawValues(draw, count, origin.take))
-        const spent = allowance === undefined ? {} : allowanceHeaders(allowance)
-        serving.counts.gave(request.source, bytes)
-        return { ...made, headers: { ...origin.headers(), ...spent } }
-    } catch (error) {
-        await refund(serving, caller, bytes)
-        throw error
+                ? writtenBytes(format, await origin.take(count))
+                : await writtenValues(serving, response, draw, count, origin)
+        serving.counts.gave(source, bytes)
+        return { ...made, headers: { ...origin.headers(), ...allowance } }
+    })
+}
+
+/** Of a value, with its comma. */
+function mostCharacters(request: DataRequest): number {
+    switch (request.format) {
+        case "binary":
+            return 1
+        case "hex":
+        case "base64":
+            return 2
+        case "integer":
+            return Math.max(String(request.min).length, String(request.max).length) + '"",'.length
+        case "uuid":
+            return 36 + '"",'.length
+        default:
+            // Of a float, such as 1.1102230246251565e-16, and of 64 bits with a sign and quotes.
+            return 24
     }
 }
 
@@ -109,12 +130,30 @@ function writtenBytes(format: DataRequest["format"], bytes: Uint8Array): Omit<Da
     return { type: "text/plain; charset=utf-8", body }
 }
 
-function writtenValues(values: readonly (number | string)[]): Omit<Data, "headers"> {
-    return { type: "application/json; charset=utf-8", body: JSON.stringify(values) }
+/** Amplified values between which others are answered: five milliseconds' worth. */
+const valuesAtOnce = 2048
+
+async function writtenValues(
+    { turns }: Serving,
+    response: ServerResponse,
+    draw: Draw<number | string>,
+    count: number,
+    { take, atOnce }: Origin,
+): Promise<Omit<Data, "headers">> {
+    const parts: string[] = []
+    for (let left = count; left > 0; left -= atOnce) {
+        const written = await turns.take(response, async () =>
+            JSON.stringify(await drawValues(draw, Math.min(left, atOnce), take)),
+        )
+        parts.push(written.slice(1, -1))
+    }
+    return { type: "application/json; charset=utf-8", body: `[${parts.join(",")}]` }
 }
 
 type Origin = {
     readonly take: (length: number) => Uint8Array | Promise<Uint8Array>
+    /** Values that may be drawn in one turn. */
+    readonly atOnce: number
     /** Once everything is taken. */
     readonly headers: () => OriginHeaders
 }
@@ -129,7 +168,8 @@ export async function amplifiedOrigin({ amplifier }: Serving): Promise<Origin> {
         }
         return concatBytes(...parts)
     }
-    return { take, headers: () => amplifiedHeaders(seeded, amplifier.age(seeded)) }
+    const headers = (): OriginHeaders => amplifiedHeaders(seeded, amplifier.ages(seeded))
+    return { take, atOnce: valuesAtOnce, headers }
 }
 
 function rawOrigin({ core }: Serving): Origin {
@@ -140,6 +180,8 @@ function rawOrigin({ core }: Serving): Origin {
             headers = rawHeaders(origin)
             return bytes
         },
+        // All or nothing: those of one slice would be lost where the queue has none for the next.
+        atOnce: Infinity,
         headers: () => headers,
     }
 }

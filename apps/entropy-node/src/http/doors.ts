@@ -5,12 +5,14 @@ import type { NodeCore } from "../core/node-core.ts"
 import { Amplifier } from "./amplifier.ts"
 import type { Budgets } from "./budget.ts"
 import type { Counts } from "./counts.ts"
+import { Held } from "./held.ts"
 import type { Plan } from "./plan.ts"
 import { fortunaPrimitives } from "../core/fortuna-primitives.ts"
 import { listen, listenOnSocket, makeServer } from "./server.ts"
 import type { OtherRoutes } from "./server.ts"
 import type { Serving } from "./serving.ts"
 import { Tokens } from "./tokens.ts"
+import { Turns } from "./turns.ts"
 
 export type Doors = {
     /** https first, and unix: last. */
@@ -37,7 +39,8 @@ export function makeServing({ settings, tokens }: Plan, parts: ServingParts): Se
             tokens: tokens === undefined ? undefined : new Tokens(tokens),
         },
         limits,
-        held: { bytes: 0 },
+        held: new Held(limits.heldBytes),
+        turns: new Turns(),
     }
 }
 

@@ -241,9 +241,9 @@ const originHeaders: JsonSchema = {
     "x-rng-source": header("Amplified or raw.", { type: "string", enum: ["fortuna", "trng"] }),
     "x-rng-drbg": header("What amplifies them.", { type: "string" }),
     "x-rng-devices": header("The sources that were healthy, by name.", { type: "string" }),
-    "x-rng-health": header("ok: enough sources are healthy, or no bytes would be given.", {
+    "x-rng-health": header("degraded: some source is not healthy, and enough others are.", {
         type: "string",
-        const: "ok",
+        enum: ["ok", "degraded"],
     }),
     "x-rng-simulated": header("Whether any of those sources is simulated.", {
         type: "string",
@@ -251,6 +251,15 @@ const originHeaders: JsonSchema = {
     }),
     "x-rng-reseed-age-ms": {
         ...header("Of amplified bytes: milliseconds since the generator was seeded.", { type: "string" }),
+        required: false,
+    },
+    "x-rng-pool-reseed-age-ms": {
+        ...header(
+            "Of amplified bytes: milliseconds since sources last reseeded the pool that gave that seed.",
+            {
+                type: "string",
+            },
+        ),
         required: false,
     },
     "x-rng-consumption": {

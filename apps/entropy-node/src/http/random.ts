@@ -6,15 +6,14 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { NotReady } from "../core/node-core.ts"
 import { mostAtOnce, smallBytes } from "./amplifier.ts"
 import type { Seeded } from "./amplifier.ts"
-import type { Allowance } from "./budget.ts"
 import { callerOf, checkHost } from "./caller.ts"
 import type { Door } from "./caller.ts"
 import { encoded, encodedLength, latin1, mediaTypes } from "./encoding.ts"
 import type { Encoding } from "./encoding.ts"
-import { allowanceHeaders, answerOf, Problem } from "./problem.ts"
+import { answerOf, Problem } from "./problem.ts"
 import { parse, randomQuery } from "./schema.ts"
-import { amplifiedList, privately, refund, spend } from "./serving.ts"
-import type { Serving } from "./serving.ts"
+import { amplifiedList, paid, privately } from "./serving.ts"
+import type { OriginHeaders, Serving } from "./serving.ts"
 import type { Caller } from "./tokens.ts"
 
 export const randomPath = "/v1/random"
@@ -67,13 +66,9 @@ async function giveOnce(
     const { amplifier } = serving
     // Whoever would get nothing spends nothing.
     if (amplifier.fresh === undefined) await amplifier.refresh()
-    const allowance = await spend(serving, caller, wanted.bytes)
-    try {
-        give(serving, response, wanted, amplifier.fresh ?? (await amplifier.refresh()), allowance)
-    } catch (error) {
-        await refund(serving, caller, wanted.bytes)
-        throw error
-    }
+    await paid(serving, caller, wanted.bytes, async (allowance) =>
+        give(serving, response, wanted, amplifier.fresh ?? (await amplifier.refresh()), allowance),
+    )
 }
 
 /** Almost every query is this one, and a parser that takes all of them costs as much as making the bytes. */
@@ -94,12 +89,13 @@ function give(
     response: ServerResponse,
     { bytes, encoding }: Wanted,
     seeded: Seeded,
-    allowance?: Allowance,
+    allowance: OriginHeaders = {},
 ): void {
     const { amplifier, counts } = serving
-    const holds = bytes <= smallBytes ? 0 : hold(serving, response, bytes)
-    const headers = amplifiedList(seeded, amplifier.age(seeded))
-    if (allowance !== undefined) headers.push(...Object.entries(allowanceHeaders(allowance)).flat())
+    const holds = heldAtOnce(serving, response, bytes)
+    serving.held.hold(response, holds)
+    const headers = amplifiedList(seeded, amplifier.ages(seeded))
+    headers.push(...Object.entries(allowance).flat())
     headers.push("content-type", mediaTypes[encoding])
     headers.push("content-length", String(encodedLength(encoding, bytes)))
     response.writeHead(200, headers)
@@ -121,16 +117,11 @@ function give(
     }
 }
 
-/** How many bytes may wait at a time for that response, until it is over: all of them, or a piece. */
-function hold({ held, limits }: Serving, response: ServerResponse, bytes: number): number {
+/** How many bytes may wait at a time for that response: all of them, or a piece. */
+function heldAtOnce({ held }: Serving, response: ServerResponse, bytes: number): number {
     // All streams of an HTTP/2 session together may hold no more than Node allows it: ten megabytes.
     const atMost = response.req.httpVersionMajor === 1 ? mostAtOnce : pieceBytes
-    const room = limits.heldBytes - held.bytes
-    const holds = bytes <= Math.min(atMost, room) ? bytes : Math.min(bytes, pieceBytes)
-    if (holds > room) throw new Problem("busy", "too many clients have not taken their bytes yet; come again")
-    held.bytes += holds
-    response.once("close", () => (held.bytes -= holds))
-    return holds
+    return bytes <= Math.min(atMost, held.room) ? bytes : Math.min(bytes, pieceBytes)
 }
 
 /** Makes a piece when the one before has left: a client that stops reading has one piece waiting, and no more. */

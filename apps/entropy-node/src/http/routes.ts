@@ -6,8 +6,8 @@ import { callerOf, checkHost, requireAdmin } from "./caller.ts"
 import type { Door } from "./caller.ts"
 import { amplifiedOrigin, makeData } from "./data.ts"
 import { openApiDocument } from "./openapi.ts"
-import { heatmapOf, imageOf, sampleRate, soundOf } from "./pictures.ts"
-import { allowanceHeaders, answerOf, Problem } from "./problem.ts"
+import { heatmapOf, heatmapSide, imageOf, sampleRate, soundOf } from "./pictures.ts"
+import { answerOf, Problem } from "./problem.ts"
 import { answerRandom, randomPath } from "./random.ts"
 import {
     consumptionChange,
@@ -18,8 +18,8 @@ import {
     queueChange,
     soundQuery,
 } from "./schema.ts"
-import { privately, refund, spend } from "./serving.ts"
-import type { Serving } from "./serving.ts"
+import { paid, privately } from "./serving.ts"
+import type { OriginHeaders, Serving } from "./serving.ts"
 import type { Caller } from "./tokens.ts"
 
 declare module "fastify" {
@@ -30,6 +30,8 @@ declare module "fastify" {
     interface FastifyRequest {
         /** Who asks; undefined on open routes. */
         caller: Caller | undefined
+        /** What `make` gives, for which the caller pays so many bytes; see serving.ts. On routes that are not open. */
+        paid: <Made>(bytes: number, make: (allowance: OriginHeaders) => Made | Promise<Made>) => Promise<Made>
     }
 }
 
@@ -48,6 +50,9 @@ export function refuser({ onDefect }: Serving): Refuse {
 export function addRules(server: FastifyInstance, serving: Serving, door: Door, refuse: Refuse): void {
     const { admission, counts } = serving
     server.decorateRequest("caller", undefined)
+    server.decorateRequest("paid", function (bytes, make) {
+        return paid(serving, known(this), bytes, make)
+    })
     // Pages of other sites may send it without being allowed to; JSON they may not.
     server.removeContentTypeParser("text/plain")
     server.addHook("onRequest", (request, reply, next) => {
@@ -109,6 +114,7 @@ export async function addRoutes(server: FastifyInstance, serving: Serving, door:
             serving,
             parse(dataRequest, request.body),
             known(request),
+            reply.raw,
         )
         return reply.headers(headers).type(type).send(body)
     })
@@ -126,30 +132,32 @@ export async function addRoutes(server: FastifyInstance, serving: Serving, door:
     await addDescription(server)
 }
 
-/** Each is small enough to be made at once; nothing of it is kept. */
+/** Each is small enough to be made in one turn; nothing of it is kept. */
 function addPictures(server: FastifyInstance, serving: Serving): void {
     const drawn = (
         path: string,
         type: string,
         plan: (query: unknown) => {
             readonly bytes: number
+            /** Of what is sent, in bytes, but for some headers. */
+            readonly length: number
             readonly make: (bytes: Uint8Array) => Uint8Array
         },
     ): void => {
         server.get(path, { exposeHeadRoute: false }, async (request, reply) => {
-            const { bytes, make } = plan(request.query)
-            const caller = known(request)
+            const { bytes, length, make } = plan(request.query)
+            serving.held.hold(reply.raw, length)
             const origin = await amplifiedOrigin(serving)
-            const allowance = await spend(serving, caller, bytes)
-            try {
-                const content = make(await origin.take(bytes))
+            return paid(serving, known(request), bytes, async (allowance) => {
+                const content = await serving.turns.take(reply.raw, async () =>
+                    make(await origin.take(bytes)),
+                )
                 serving.counts.gave("fortuna", bytes)
-                if (allowance !== undefined) reply.headers(allowanceHeaders(allowance))
-                return await reply.headers(origin.headers()).type(type).send(content)
-            } catch (error) {
-                await refund(serving, caller, bytes)
-                throw error
-            }
+                return reply
+                    .headers({ ...origin.headers(), ...allowance })
+                    .type(type)
+                    .send(content)
+            })
         })
         server.head(path, (_, reply) => reply.type(type).send())
     }
@@ -158,15 +166,17 @@ function addPictures(server: FastifyInstance, serving: Serving): void {
         const most = serving.limits.imagePixels
         if (Math.max(width, height) > most)
             throw new Problem("malformed", `width and height: at most ${most} pixels`, { most })
-        return { bytes: 3 * width * height, make: (bytes) => imageOf(bytes, width, height) }
+        const bytes = 3 * width * height
+        return { bytes, length: bytes, make: (bytes) => imageOf(bytes, width, height) }
     })
     drawn("/v1/image/heatmap", "image/png", (query) => {
         const { pairs } = parse(heatmapQuery, query)
-        return { bytes: 2 * pairs, make: heatmapOf }
+        return { bytes: 2 * pairs, length: heatmapSide ** 2, make: heatmapOf }
     })
     drawn("/v1/sound", "audio/wav", (query) => {
         const { seconds } = parse(soundQuery, query)
-        return { bytes: 2 * sampleRate * seconds, make: soundOf }
+        const bytes = 2 * sampleRate * seconds
+        return { bytes, length: bytes, make: soundOf }
     })
 }
 

@@ -82,6 +82,7 @@ describe("/v1/random", () => {
             "x-rng-simulated": "true",
         })
         expect(headers["x-rng-reseed-age-ms"]).toMatch(/^[0-9]+$/)
+        expect(headers["x-rng-pool-reseed-age-ms"]).toMatch(/^[0-9]+$/)
         expect(headers).not.toHaveProperty("access-control-allow-origin")
         const piece = firstSeeded().read(16 * 1024)
         expect(await bytesOf(answer)).toEqual(new Uint8Array(piece.subarray(0, 64)))
@@ -342,6 +343,66 @@ describe("/api/v1/data", () => {
         const [first, second] = [await ask(), await ask()]
         expect(first.headers.get("x-rng-consumption")).toBe("keep")
         expect(await bytesOf(first)).toEqual(await bytesOf(second))
+    })
+})
+
+test("bytes say that a source is not healthy where enough others are, as the node's health does", async () => {
+    core.degraded = true
+    const health = await fetch(`${url}/api/v1/health`)
+    expect([health.status, await health.json()]).toMatchObject([200, { status: "degraded" }])
+    const answers = [
+        await fetch(`${url}/v1/random?bytes=8`),
+        await fetch(`${url}/v1/sound`),
+        await post({ format: "int8", source: "fortuna" }),
+        await post({ format: "int8", source: "trng" }),
+    ]
+    for (const answer of answers) {
+        expect([answer.status, answer.headers.get("x-rng-health")]).toEqual([200, "degraded"])
+        expect(answer.headers.get("x-rng-devices")).toBe("chip-a")
+    }
+})
+
+describe("who asks for much", () => {
+    test("is answered a slice at a time, and others in between", async () => {
+        let isDone = false
+        const much = Promise.all([1, 2, 3].map(() => values({ format: "uuid", count: 100_000 }))).finally(
+            () => (isDone = true),
+        )
+        let others = 0
+        for (; !isDone; others++) expect((await fetch(`${url}/healthz`)).status).toBe(200)
+        // Values made at once would let three go between them.
+        expect(others).toBeGreaterThan(20)
+        const all = (await much).flat()
+        expect(new Set(all).size).toBe(300_000)
+    })
+
+    test.each([
+        ["/v1/image/random?width=500&height=500", undefined],
+        ["/v1/sound?seconds=8", undefined],
+        ["/v1/image/heatmap", undefined],
+        ["/api/v1/data", { format: "uuid", count: 20_000 }],
+        ["/api/v1/data", { format: "hex", count: 100_000 }],
+        ["/api/v1/data", { format: "float", count: 30_000 }],
+    ])("has room for so many that nobody takes, and `busy` beyond: %s %j", async (path, body) => {
+        await serve({ limits: { heldBytes: 2 ** 20 } })
+        const text = body === undefined ? "" : JSON.stringify(body)
+        const head = body === undefined ? `GET ${path}` : `POST ${path}`
+        const headers = `host: localhost\r\ncontent-type: application/json\r\ncontent-length: ${text.length}`
+        const clients = Array.from({ length: 40 }, () => {
+            const socket = connect(Number(new URL(url).port), "127.0.0.1")
+            socket.on("error", () => undefined).pause()
+            // One of each is taken by the kernel's buffers, and those that follow it are not made before it has left.
+            socket.write(`${head} HTTP/1.1\r\n${headers}\r\n\r\n${text}`.repeat(40))
+            return socket
+        })
+        const ask = (): Promise<Response> => (body === undefined ? fetch(url + path) : post(body))
+        let refused = await ask()
+        for (; refused.status === 200; refused = await ask()) await refused.arrayBuffer()
+        expect(refused.headers.get("retry-after")).toBe("1")
+        expect((await refusal(refused)).slice(0, 2)).toEqual([503, "busy"])
+        expect((await fetch(`${url}/v1/random?bytes=64`)).status).toBe(200)
+        for (const socket of clients) socket.destroy()
+        while ((await ask()).status !== 200) await sleep(20)
     })
 })
 

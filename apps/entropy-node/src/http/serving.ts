@@ -1,12 +1,15 @@
 /** What one serving process has to answer with. */
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import type { NodeCore, RawBytes } from "../core/node-core.ts"
-import type { Amplifier, Seeded } from "./amplifier.ts"
-import type { Allowance, Budgets } from "./budget.ts"
+import type { Ages, Amplifier, Seeded } from "./amplifier.ts"
+import type { Budgets } from "./budget.ts"
 import type { Admission } from "./caller.ts"
 import type { Counts } from "./counts.ts"
+import type { Held } from "./held.ts"
+import { allowanceHeaders } from "./problem.ts"
 import type { HttpSettings } from "./settings.ts"
 import type { Caller } from "./tokens.ts"
+import type { Turns } from "./turns.ts"
 
 export type Serving = {
     readonly core: NodeCore
@@ -14,8 +17,8 @@ export type Serving = {
     readonly budgets: Budgets
     readonly admission: Admission
     readonly limits: HttpSettings["limits"]
-    /** Of random bytes that have not left yet, as far as `heldBytes` counts them. */
-    readonly held: { bytes: number }
+    readonly held: Held
+    readonly turns: Turns
     readonly counts: Counts
     readonly clock: Clock
     /** Told of a defect that showed while a request was answered. */
@@ -28,58 +31,73 @@ export type OriginHeaders = Readonly<Record<string, string>>
 /** Random bytes are for one reader: no cache may keep them, and no page may guess what they are. */
 export const privately: OriginHeaders = { "cache-control": "no-store", "x-content-type-options": "nosniff" }
 
-const ageHeader = "x-rng-reseed-age-ms"
-
 const drbg = "Fortuna (AES-256, SHAd-256)"
 
 /** Where amplified bytes come from. */
-export function amplifiedHeaders(seeded: Seeded, ageMs: number): OriginHeaders {
+export function amplifiedHeaders(seeded: Seeded, ages: Ages): OriginHeaders {
+    return { ...constantHeaders(seeded), ...Object.fromEntries(ageHeaders(ages)) }
+}
+
+function constantHeaders({ sources, degraded, simulated }: Seeded): OriginHeaders {
     return {
         ...privately,
         "x-rng-source": "fortuna",
         "x-rng-drbg": drbg,
-        "x-rng-devices": seeded.sources.join(", "),
-        "x-rng-health": "ok",
-        "x-rng-simulated": String(seeded.simulated),
-        [ageHeader]: String(Math.floor(ageMs)),
+        "x-rng-devices": sources.join(", "),
+        "x-rng-health": degraded ? "degraded" : "ok",
+        "x-rng-simulated": String(simulated),
     }
+}
+
+function ageHeaders({ generatorMs, poolMs }: Ages): (readonly [string, string])[] {
+    return [
+        ["x-rng-reseed-age-ms", String(Math.floor(generatorMs))],
+        ["x-rng-pool-reseed-age-ms", String(Math.floor(poolMs))],
+    ]
 }
 
 const lists = new WeakMap<Seeded, readonly string[]>()
 
 /** The same as names and values in turn, which node:http takes in half the time; made once for each seed. */
-export function amplifiedList(seeded: Seeded, ageMs: number): string[] {
+export function amplifiedList(seeded: Seeded, ages: Ages): string[] {
     let list = lists.get(seeded)
     if (list === undefined) {
-        const { [ageHeader]: _, ...constant } = amplifiedHeaders(seeded, ageMs)
-        list = Object.entries(constant).flat()
+        list = Object.entries(constantHeaders(seeded)).flat()
         lists.set(seeded, list)
     }
-    return [...list, ageHeader, String(Math.floor(ageMs))]
+    return [...list, ...ageHeaders(ages).flat()]
 }
 
 /** Where raw bytes come from, and whether others may get them too. */
-export function rawHeaders({ sources, simulated, consumption }: Omit<RawBytes, "bytes">): OriginHeaders {
+export function rawHeaders(origin: Omit<RawBytes, "bytes">): OriginHeaders {
+    const { sources, simulated, degraded, consumption } = origin
     return {
         ...privately,
         "x-rng-source": "trng",
         "x-rng-drbg": "none",
         "x-rng-devices": sources.join(", "),
-        "x-rng-health": "ok",
+        "x-rng-health": degraded ? "degraded" : "ok",
         "x-rng-simulated": String(simulated),
         "x-rng-consumption": consumption,
     }
 }
 
-/** Undefined where nothing of that caller is counted. Rejects with BudgetSpent. */
-export function spend(
-    { budgets }: Serving,
+/**
+ * What `make` gives, for which the caller pays; it gets the headers that say what is left. Where it fails, the caller
+ * pays nothing. Rejects with BudgetSpent, and then nothing was made.
+ */
+export async function paid<Made>(
+    { budgets }: Pick<Serving, "budgets">,
     { name, budget }: Caller,
     bytes: number,
-): Promise<Allowance> | undefined {
-    return budget === undefined ? undefined : budgets.spend(name, budget, bytes)
-}
-
-export async function refund({ budgets }: Serving, { name, budget }: Caller, bytes: number): Promise<void> {
-    if (budget !== undefined) await budgets.refund(name, budget, bytes)
+    make: (allowance: OriginHeaders) => Made | Promise<Made>,
+): Promise<Made> {
+    if (budget === undefined) return make({})
+    const allowance = await budgets.spend(name, budget, bytes)
+    try {
+        return await make(allowanceHeaders(allowance))
+    } catch (error) {
+        await budgets.refund(name, budget, bytes)
+        throw error
+    }
 }

@@ -66,8 +66,9 @@ export const httpSettings = z.strictObject({
                 .min(mebibyte)
                 .default(1024 * mebibyte),
             /**
-             * Of random bytes that clients have not taken yet, in each serving process: up to a mebibyte of each
-             * connection, or a piece where there is less room. Who then comes gets `busy`.
+             * Of answers that clients have not taken yet, in each serving process: all of pictures, sounds and values;
+             * of /v1/random up to a mebibyte of each connection, or a piece where there is less room. Who then comes
+             * gets `busy`, and always does whoever asks for more than this at once.
              */
             heldBytes: z
                 .int()

@@ -14,6 +14,8 @@ import type {
 export class TwinCore implements NodeCore {
     /** Why it gives nothing; empty where it does. */
     unready: readonly string[] = []
+    /** Whether one of its two chips is gone, and the other one is enough. */
+    degraded = false
     /** How many bytes wait in its queue. */
     waiting = 1 << 20
     seeds = 0
@@ -39,7 +41,10 @@ export class TwinCore implements NodeCore {
         return Promise.resolve({
             ...{ time: 1_800_000_000_000, startedAt: 1_700_000_000_000, identity: "ab".repeat(32) },
             ...{ simulated: true, unready: this.unready, minimumHealthySources: 1 },
-            sources: [this.#source("chip-a", true), this.#source("chip-b", this.unready.length === 0)],
+            sources: [
+                this.#source("chip-a", true),
+                this.#source("chip-b", this.unready.length === 0 && !this.degraded),
+            ],
             pool: { drbg: "fortuna", reseeds: this.seeds, lastReseed: 1_799_999_999_000 },
             queue: {
                 ...this.#queue,
@@ -54,7 +59,8 @@ export class TwinCore implements NodeCore {
         this.seeds += 1
         return Promise.resolve({
             ...{ seed: TwinCore.seedBytes(this.seeds), reseeds: this.seeds, lastReseed: 1_799_999_999_000 },
-            ...{ sources: ["chip-a", "chip-b"], simulated: true, degraded: false },
+            ...{ sources: this.degraded ? ["chip-a"] : ["chip-a", "chip-b"], simulated: true },
+            degraded: this.degraded,
         })
     }
 
@@ -71,7 +77,7 @@ export class TwinCore implements NodeCore {
                 bytes,
                 sources: ["chip-a"],
                 simulated: true,
-                degraded: false,
+                degraded: this.degraded,
                 consumption: this.#consumption,
             },
         })

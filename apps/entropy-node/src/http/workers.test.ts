@@ -213,7 +213,8 @@ test("one that cannot listen in a dead one's place is replaced too, until it can
     // The port went with the last worker, and the next one is not there yet.
     const squatter = createServer().listen(port, "127.0.0.1")
     await once(squatter, "listening")
-    while (alone.workers.deaths < 3) await sleep(20)
+    const died = (): number => alone.workers?.deaths ?? 0
+    while (died() < 3) await sleep(20)
     squatter.close()
     await once(squatter, "close")
     while (!(await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined))?.ok) await sleep(50)

@@ -1,5 +1,5 @@
 /** Where parties get the bytes for their points, each with a statement that is signed for it in that round. */
-import { drawAnswerJson, drawPath, drawRequest } from "@tallylight/node/draw-exchange.js"
+import { drawAnswerJson, drawnBytes, drawPath, drawRequest } from "@tallylight/node/draw-exchange.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { makeStatement } from "@tallylight/protocol/round/statement.js"
 import type { LockState, StatedSource } from "@tallylight/protocol/round/statement.js"
@@ -13,15 +13,17 @@ export function addDrawRoute(
     core: Pick<Core, "draw" | "status">,
     identity: Signer,
 ): void {
-    server.post(drawPath, async ({ body }, reply) => {
-        const { identity: party, ...context } = parse(drawRequest, body)
-        const { bytes, time, sources } = await core.draw()
-        const { reseeds } = (await core.status()).pool
-        const statement = makeStatement(context, party, identity, {
-            ...{ time, reseeds },
-            sources: sources.map(statedSource),
+    server.post(drawPath, (request, reply) => {
+        const { identity: party, ...context } = parse(drawRequest, request.body)
+        return request.paid(drawnBytes, async (allowance) => {
+            const { bytes, time, sources } = await core.draw()
+            const { reseeds } = (await core.status()).pool
+            const statement = makeStatement(context, party, identity, {
+                ...{ time, reseeds },
+                sources: sources.map(statedSource),
+            })
+            return reply.headers(allowance).send(drawAnswerJson({ bytes, statement }))
         })
-        return reply.header("cache-control", "no-store").send(drawAnswerJson({ bytes, statement }))
     })
 }
 
