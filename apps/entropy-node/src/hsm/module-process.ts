@@ -122,6 +122,12 @@ export class ModuleProcess {
         if (this.#child.connected) this.#child.disconnect()
     }
 
+    /** By one who does not wait for an answer any more. Without anybody else, nothing that it still does matters. */
+    abandon(): void {
+        if (this.#users === 1) this.end()
+        this.release()
+    }
+
     #forget(): void {
         if (running.get(this.#key) === this) running.delete(this.#key)
     }

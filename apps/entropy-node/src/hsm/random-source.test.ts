@@ -1,4 +1,4 @@
-import { chmod, mkdir, rename, writeFile } from "node:fs/promises"
+import { access, chmod, mkdir, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 
 import { UserError } from "@tallylight/node/user-error.js"
@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import { faultyProgram, softProgram } from "../../../../test/processes/module-programs.ts"
 import { makeSoftHsm, noSoftHsm, type SoftHsm } from "../../../../test/processes/soft-hsm.ts"
-import type { Source } from "../sources/source.ts"
+import type { Source, SourceDriver } from "../sources/source.ts"
 import type { ModuleProgram } from "./module-process.ts"
 import { pkcs11Driver, pkcs11Settings } from "./random-source.ts"
 
@@ -164,6 +164,59 @@ describe("a PIN", () => {
         const path = join(hsm.folder, "missing")
         await expect(openSource({ pinFile: path })).rejects.toThrow(`there is no PIN file ${path}`)
     })
+})
+
+describe("a module that hangs", () => {
+    const hang = (): Promise<void> => writeFile(join(hsm.folder, "fault"), "hang")
+    const patient = (): SourceDriver => {
+        const environment = { ...hsm.environment, FAULT: join(hsm.folder, "fault") }
+        return driverOf({ environment, timeoutMs: 600_000 }, faultyProgram)
+    }
+    const reason = new Error("enough")
+
+    test("over a read is not waited for once that is called off, nor over its close", async () => {
+        const driver = patient()
+        const source = await driver.open(signal)
+        await hang()
+        const stop = new AbortController()
+        const read = source.read(8, stop.signal)
+        await heard()
+        stop.abort(reason)
+        await expect(read).rejects.toBe(reason)
+        await source.close()
+        await goesOn(driver)
+    })
+
+    test("over its opening is not waited for once that is called off", async () => {
+        const driver = patient()
+        await hang()
+        const stop = new AbortController()
+        const opening = driver.open(stop.signal)
+        await heard()
+        stop.abort(reason)
+        await expect(opening).rejects.toBe(reason)
+        await goesOn(driver)
+    })
+
+    /** The module has taken the fault, and hangs. */
+    const heard = () =>
+        expect
+            .poll(
+                () =>
+                    access(join(hsm.folder, "fault")).then(
+                        () => true,
+                        () => false,
+                    ),
+                { timeout: 50_000 },
+            )
+            .toBe(false)
+
+    /** Its process is gone, so that another one is started. */
+    async function goesOn(driver: SourceDriver): Promise<void> {
+        const source = await driver.open(signal)
+        sources.push(source)
+        expect((await source.read(8, signal)).length).toBe(8)
+    }
 })
 
 describe("a session that is lost", () => {

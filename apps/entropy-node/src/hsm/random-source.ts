@@ -30,12 +30,12 @@ export function pkcs11Driver(settings: Pkcs11Settings, program?: ModuleProgram):
         simulated: settings.simulated,
         async open(signal) {
             signal.throwIfAborted()
-            const token = await Token.open(settings, program ?? moduleProgram())
+            const token = await Token.open(settings, program ?? moduleProgram(), signal)
             return {
                 facts: token.facts,
                 async read(length: number, stop: AbortSignal) {
                     stop.throwIfAborted()
-                    return await token.random(Math.min(length, mostBytes))
+                    return await token.random(Math.min(length, mostBytes), stop)
                 },
                 close: () => token.close(),
             }

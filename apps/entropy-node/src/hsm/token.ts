@@ -1,5 +1,6 @@
 /** A session with a PKCS#11 token, logged in with the PIN of a file. */
 import { createHash } from "node:crypto"
+import { setTimeout as sleep } from "node:timers/promises"
 
 import { readIfThere } from "@tallylight/node/durable-file.js"
 import { refuseReadableByOthers } from "@tallylight/node/key-files.js"
@@ -37,6 +38,9 @@ const wrongPins = new Set(["CKR_PIN_INCORRECT", "CKR_PIN_INVALID", "CKR_PIN_LEN_
 /** A new key takes seconds in SoftHSM, and up to minutes in the chips of small tokens. */
 const creationMs = 300_000
 
+/** How long whoever closes a session waits for that: before it comes what was asked already, which may never return. */
+const closingMs = 1000
+
 /** Hashes of PINs that tokens refused: a token locks itself after a few, so none is tried twice. */
 const refusedPins = new Map<string, string>()
 
@@ -53,8 +57,11 @@ export class Token {
         this.#timeoutMs = timeoutMs
     }
 
-    /** Rejects with a UserError where the token is not there, or its PIN is not the one in the file. */
-    static async open(settings: TokenSettings, program: ModuleProgram): Promise<Token> {
+    /**
+     * Rejects with a UserError where the token is not there, or its PIN is not the one in the file; with the signal's
+     * reason at once, whatever the module does.
+     */
+    static async open(settings: TokenSettings, program: ModuleProgram, signal?: AbortSignal): Promise<Token> {
         const { module, token, pinFile, environment, timeoutMs, simulated } = settings
         const pin = await readPin(pinFile)
         const hash = createHash("sha256").update(pin).digest("hex")
@@ -62,10 +69,11 @@ export class Token {
         if (refusedPins.get(place) === hash) throw wrongPin(token, pinFile)
         const process = ModuleProcess.share(module, environment, program)
         try {
-            const opened = await process.call("open", { token, pin, simulated }, timeoutMs)
+            const opened = await orAborted(process.call("open", { token, pin, simulated }, timeoutMs), signal)
             return new Token(process, opened.session, { module, ...opened.facts }, timeoutMs)
         } catch (error) {
-            process.release()
+            if (signal?.aborted === true) process.abandon()
+            else process.release()
             if (error instanceof Pkcs11Failure && wrongPins.has(error.code)) {
                 refusedPins.set(place, hash)
                 throw wrongPin(token, pinFile, error)
@@ -76,8 +84,10 @@ export class Token {
         }
     }
 
-    random(length: number): Promise<Uint8Array> {
-        return this.#use(this.#process.call("random", { session: this.#session, length }, this.#timeoutMs))
+    /** Rejects with the signal's reason at once, whatever the module does. */
+    random(length: number, signal?: AbortSignal): Promise<Uint8Array> {
+        const request = { session: this.#session, length }
+        return orAborted(this.#use(this.#process.call("random", request, this.#timeoutMs)), signal)
     }
 
     findKeys(label: string): Promise<TokenKey[]> {
@@ -94,14 +104,21 @@ export class Token {
         return this.#use(this.#process.call("sign", request, this.#timeoutMs))
     }
 
+    /** Of one that does not return in time, the session is closed behind whoever has the module too, or with it. */
     async close(): Promise<void> {
+        const closed = this.#process
+            .call("close", { session: this.#session }, this.#timeoutMs)
+            .catch((error: unknown) => {
+                // One that is lost is closed.
+                if (!(error instanceof Pkcs11Failure || error instanceof ModuleGone)) throw error
+            })
+        const ended = new AbortController()
+        const late = sleep(closingMs, "late", { signal: ended.signal }).catch(() => undefined)
         try {
-            await this.#process.call("close", { session: this.#session }, this.#timeoutMs)
-        } catch (error) {
-            // One that is lost is closed.
-            if (!(error instanceof Pkcs11Failure || error instanceof ModuleGone)) throw error
+            if ((await Promise.race([closed, late])) === "late") this.#process.abandon()
+            else this.#process.release()
         } finally {
-            this.#process.release()
+            ended.abort()
         }
     }
 
@@ -113,6 +130,22 @@ export class Token {
             else if (!(error instanceof ModuleGone)) throw error
             throw new TokenLost(`the token is lost: ${error.message}`, { cause: error })
         }
+    }
+}
+
+/** Or the signal's reason, where that comes first. */
+async function orAborted<T>(called: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    if (signal === undefined) return called
+    let onAbort: () => void = () => undefined
+    const aborted = new Promise<never>((_, reject) => {
+        onAbort = () => reject(signal.reason as Error)
+        signal.addEventListener("abort", onAbort, { once: true })
+        if (signal.aborted) onAbort()
+    })
+    try {
+        return await Promise.race([called, aborted])
+    } finally {
+        signal.removeEventListener("abort", onAbort)
     }
 }
 
