@@ -129,6 +129,15 @@ describe("an entropy node", () => {
         expect(moved?.trail).toBeUndefined()
     })
 
+    test("begins chains of pulses in ascending order", () => {
+        const renewal = (pulseChain: number) => registration({ sequence: 5, pulseChain })
+        const last = plan.pulseChain
+        for (const pulseChain of [last, last + 1])
+            expect(applied(registered, renewal(pulseChain))).toBe(accepted)
+        const refused = ["stale-sequence", { lastPulseChain: last }]
+        expect(applied(registered, renewal(last - 1))).toEqual(refused)
+    })
+
     test("owes nothing for the beacons before it registered", () => {
         const late = apply({ ...state, beacons: 12 }, registration()).nodes.get(name)
         expect(late).toMatchObject({ signed: 12, nextCommitment: 0 })
@@ -156,7 +165,7 @@ describe("an entropy node", () => {
         }
     })
 
-    test("is not registered, revoked or heard on a chain of version 1", () => {
+    test("is neither registered nor heard on a chain of version 1", () => {
         const old = (before: ChainState): ChainState => ({
             ...before,
             genesis: { ...before.genesis, version: 1 },
