@@ -3,14 +3,14 @@ import { utf8 } from "@tallylight/crypto/bytes.js"
 import { describe, expect, test } from "vitest"
 import { apply } from "../ledger/apply.ts"
 import { judge } from "../ledger/claim.ts"
-import type { Entry } from "../ledger/entry.ts"
+import type { Entry, EntryOf } from "../ledger/entry.ts"
 import type { ChainState } from "../ledger/state.ts"
 import { verifyEntry } from "../ledger/verify.ts"
 import { SampleLedger } from "../sample/sample-ledger.ts"
 import { SampleNode } from "../sample/sample-node.ts"
 import { Refusal } from "../wire/refusal.ts"
 import type { RoundContext } from "./context.ts"
-import { drawPoint, makeContribution } from "./contribution.ts"
+import { contributionClaims, drawPoint, makeContribution } from "./contribution.ts"
 import { drawLot } from "./eligibility.ts"
 import {
     isSimulated,
@@ -169,7 +169,7 @@ describe("a contribution", () => {
     const { state, time } = ledger
     const old: ChainState = { ...state, genesis: { ...state.genesis, version: 1 } }
 
-    function saying(statement: Uint8Array): Entry {
+    function saying(statement: Uint8Array): Entry & EntryOf<"contribution"> {
         const current = ledger.open()
         const lot = drawLot(party!.vrfSeed, current)
         const point = drawPoint(new Uint8Array(), ledger.random(64))
@@ -189,9 +189,14 @@ describe("a contribution", () => {
     })
 
     test("says nothing on a chain of version 1, whatever bytes are there", () => {
+        const claims = (before: ChainState, entry: EntryOf<"contribution">) =>
+            contributionClaims(before, entry).map(({ claim }) => claim)
+        const silent = claims(state, saying(new Uint8Array()))
+        expect(claims(state, saying(stated()))).toEqual([...silent, "key", "signature"])
         for (const statement of [Uint8Array.of(9, 9), stated()]) {
             const entry = saying(statement)
             expect(() => apply(old, entry)).not.toThrow()
+            expect(claims(old, entry)).toEqual(silent)
             expect(() => {
                 verifyEntry(old, entry)
             }).not.toThrow()
