@@ -69,6 +69,10 @@ describe("a seed", () => {
         await clock.advance(499)
         expect(amplifier.fresh).toBe(seeded)
         expect(amplifier.ages(seeded).generatorMs).toBe(499)
+        const reseeded = { ...seeded, lastReseed: clock.now() - 7000 }
+        expect(amplifier.ages(reseeded).poolMs).toBe(7000)
+        // A wall clock that was set back.
+        expect(amplifier.ages({ ...seeded, lastReseed: clock.now() + 7000 }).poolMs).toBe(0)
         expect(core.seeds).toBe(1)
     })
 

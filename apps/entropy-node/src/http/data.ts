@@ -62,7 +62,15 @@ function mostCharacters(request: DataRequest): number {
             return Math.max(String(request.min).length, String(request.max).length) + '"",'.length
         case "uuid":
             return 36 + '"",'.length
-        default:
+        case "float":
+        case "int8":
+        case "uint8":
+        case "int16":
+        case "uint16":
+        case "int32":
+        case "uint32":
+        case "int64":
+        case "uint64":
             // Of a float, such as 1.1102230246251565e-16, and of 64 bits with a sign and quotes.
             return 24
     }
