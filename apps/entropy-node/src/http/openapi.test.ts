@@ -11,11 +11,16 @@ import { systemRandom } from "@tallylight/node/system-random.js"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import { fastify } from "fastify"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import type { Signer } from "@tallylight/protocol/chain/signer.js"
+import type { Core } from "../core/core.ts"
+import { addDrawRoute } from "../network/draw-route.ts"
+import type { PulseReader } from "../pulses/pulse-reader.ts"
+import { addPulseRest } from "../pulses/pulse-rest.ts"
 import { BudgetBook } from "./budget.ts"
 import { Counts } from "./counts.ts"
 import { makeServing } from "./doors.ts"
 import { metricsRoute } from "./metrics.ts"
-import { openApiDocument, operations } from "./openapi.ts"
+import { openApiDocument, operations, pluginOperations } from "./openapi.ts"
 import { addRoutes } from "./routes.ts"
 import { httpSettings } from "./settings.ts"
 import { startHttp } from "./start.ts"
@@ -212,6 +217,22 @@ test("has every route of the server, and no other", async () => {
     metricsRoute(newRegistry(), core, counts)(server)
     expect(served.toSorted()).toEqual(names.toSorted())
     expect(Object.keys(asked).toSorted()).toEqual(names.toSorted())
+})
+
+test("has every route of the node's plugins", () => {
+    const server = fastify()
+    const served: string[] = []
+    server.addHook("onRoute", ({ method, url }) => {
+        const path = url.replace(/:([a-z]+)/g, "{$1}").replace("*", "{id}")
+        if (method !== "HEAD") served.push(`${String(method).toLowerCase()} ${path}`)
+    })
+    // Nothing is asked of them.
+    addDrawRoute(server, {} as Core, {} as Signer)
+    addPulseRest(server, {} as PulseReader)
+    const names = Object.entries(pluginOperations).flatMap(([path, methods]) =>
+        Object.keys(methods).map((method) => `${method} ${path}`),
+    )
+    expect(served.toSorted()).toEqual(names.toSorted())
 })
 
 test("names each operation once", () => {

@@ -1,4 +1,5 @@
 /** The OpenAPI 3.1 description of the HTTP side, made of the schemas by which it takes and answers. */
+import { drawAnswer, drawPath, drawRequest } from "@tallylight/node/draw-exchange.js"
 import { z } from "zod"
 import {
     answers,
@@ -168,6 +169,57 @@ export const operations: Readonly<Record<string, Readonly<Partial<Record<Method,
     },
 }
 
+const refused = (description: string): Content => text(`${description} XML for whoever prefers it.`)
+
+function pulseRoute(id: string, summary: string): Readonly<Record<"get", Operation>> {
+    return beaconRoute(id, summary, [
+        { type: "application/json", schema: { type: "object" } },
+        { type: "application/xml", schema: { type: "string" } },
+    ])
+}
+
+function beaconRoute(
+    id: string,
+    summary: string,
+    ok: readonly Content[],
+): Readonly<Record<"get", Operation>> {
+    const also = { 400: refused("What is wrong."), 404: refused("What there is none of.") }
+    return { get: { id, summary, ok, open: true, also } }
+}
+
+/** Of the programs that add them: draws of parties, and pulses where the node makes some (NIST IR 8213). */
+export const pluginOperations: typeof operations = {
+    [drawPath]: {
+        post: {
+            id: "postDraw",
+            summary:
+                "64 amplified bytes for a party's contribution, with a statement for that party in that round, signed by the " +
+                "node. They are paid for like any others.",
+            body: drawRequest,
+            ok: [{ type: "application/json", schema: schemaOf(drawAnswer, "input") }],
+            also: { ...drawn.also, 413: "Failure", 415: "Failure" },
+        },
+    },
+    "/beacon/2.0/pulse/last": pulseRoute("getLastPulse", "The latest pulse."),
+    "/beacon/2.0/pulse/time/{time}": pulseRoute("getPulseAt", "That of a time, or the next one."),
+    "/beacon/2.0/pulse/time/next/{time}": pulseRoute("getPulseAfter", "The first after a time."),
+    "/beacon/2.0/pulse/time/previous/{time}": pulseRoute("getPulseBefore", "The last before a time."),
+    "/beacon/2.0/chain/last/pulse/last": pulseRoute("getLastChainsPulse", "The latest of the latest chain."),
+    "/beacon/2.0/chain/{chain}/pulse/last": pulseRoute("getChainsLastPulse", "The latest of a chain."),
+    "/beacon/2.0/chain/{chain}/pulse/{pulse}": pulseRoute("getPulse", "One by its number."),
+    "/beacon/2.0/chain/time/{from}/{to}/previous": pulseRoute("getPulsesBetween", "Those of a span of time."),
+    "/beacon/2.0/skipList/{from}/{to}": pulseRoute("getSkipListByTime", "Few that lead from one to another."),
+    "/beacon/2.0/skipList/{chain}/{from}/{to}": pulseRoute("getSkipList", "The same by numbers of pulses."),
+    "/beacon/2.0/certificate/{id}": beaconRoute("getCertificate", "One by its SHA-512, which pulses have.", [
+        { type: "application/x-pem-file", schema: { type: "string" } },
+    ]),
+    "/beacon/2.0/externalSource/{id}": beaconRoute(
+        "getExternalSource",
+        "What an external value comes from.",
+        [text("A description.")],
+    ),
+}
+
 export function openApiDocument(): JsonSchema {
     return {
         openapi: "3.1.0",
@@ -182,10 +234,13 @@ export function openApiDocument(): JsonSchema {
         // Relative to where this document is, so that it holds behind a proxy that strips a prefix.
         servers: [{ url: "." }],
         paths: Object.fromEntries(
-            Object.entries(operations).map(([path, methods]) => [
+            Object.entries({ ...operations, ...pluginOperations }).map(([path, methods]) => [
                 path,
                 Object.fromEntries(
-                    Object.entries(methods).map(([method, operation]) => [method, described(operation)]),
+                    Object.entries(methods).map(([method, operation]) => [
+                        method,
+                        described(path, operation),
+                    ]),
                 ),
             ]),
         ),
@@ -196,10 +251,14 @@ export function openApiDocument(): JsonSchema {
     }
 }
 
-function described({ id, summary, query, body, ok, origin, open, also }: Operation): JsonSchema {
-    const parameters = Object.entries(query?.shape ?? {}).map(([name, schema]) =>
-        parameter(name, schema as z.ZodType),
-    )
+function described(path: string, operation: Operation): JsonSchema {
+    const { id, summary, query, body, ok, origin, open, also } = operation
+    const parameters = [
+        ...[...path.matchAll(/\{([a-z]+)\}/g)].map(([, name]) => ({
+            ...{ name, in: "path", required: true, schema: { type: "string" } },
+        })),
+        ...Object.entries(query?.shape ?? {}).map(([name, schema]) => parameter(name, schema as z.ZodType)),
+    ]
     const statuses: NonNullable<Operation["also"]> = {
         ...also,
         ...(open !== true && { 401: "Failure" }),
@@ -293,6 +352,7 @@ const meanings: Readonly<Record<string, string>> = {
     400: "A parameter or the body is malformed.",
     401: "A token is missing or wrong.",
     403: "Only for administrators.",
+    404: "There is none.",
     413: "The body is too large.",
     415: "The body is no JSON.",
     421: "The Host header names another machine.",
