@@ -453,7 +453,9 @@ describe("nothing is sent, and why is told once,", () => {
         await joined()
         await seconds(5)
         expect(server.logged).toStrictEqual(["registration, pulse chain 2"])
-        expect(told.idle[0]).toMatch(/^there is no local random value .*: .*one of two sources is healthy/)
+        expect(told.idle).toStrictEqual([
+            expect.stringMatching(/^there is no local random value .*: .*one of two sources is healthy/),
+        ])
         core.left = Infinity
         await seconds(1)
         expect(server.logged.slice(1, 3)).toStrictEqual(["commitments 1 to 8", "commitments 9 to 16"])

@@ -134,10 +134,10 @@ export class BeaconSigning {
         }
         const debt = this.#debt(state, chain)
         if (debt === undefined) return
-        this.#idleReason = ""
         await this.#events.beforeActing()
         try {
             await this.#pay(debt, state, chain)
+            this.#idleReason = ""
         } catch (error) {
             if (!this.#isPutOff(debt, error)) throw error
             await this.#clock.sleep(pauseMs)
