@@ -245,6 +245,12 @@ describe("keys", () => {
         expect(verifyRsaSha512(key, message, signature)).toBe(false)
     })
 
+    test("have up to 16384 bits, and an exponent of up to eight bytes", () => {
+        const longest = { modulus: new Uint8Array(2048).fill(0xff), exponent: new Uint8Array(8).fill(0xff) }
+        expect(rsaBits(longest.modulus)).toBe(16_384)
+        expect(isRsaPublicKey(longest)).toBe(true)
+    })
+
     test("with the exponent 1 do not make a block its own signature", () => {
         const encoded = block("0001", padding(digestInfo), "00", digestInfo)
         expect(verifyRsaSha512({ modulus, exponent: Uint8Array.of(1) }, message, encoded)).toBe(false)
