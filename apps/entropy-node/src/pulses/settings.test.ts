@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest"
 import { pulseSettings } from "./settings.ts"
 
 describe("the settings of pulses", () => {
-    test("are off, with NIST's period and a key in software, where nothing is said", () => {
+    test("are on, with NIST's period and a key in software, where nothing is said", () => {
         const found = pulseSettings.parse({})
-        expect(found.enabled).toBe(false)
+        expect(found.enabled).toBe(true)
         expect(found.periodic).toStrictEqual({ enabled: true, periodMs: 60_000, chainIndex: 1 })
         expect(found.key).toStrictEqual({ kind: "software", file: "pulse-key.pem" })
     })
