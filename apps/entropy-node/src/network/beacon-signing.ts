@@ -55,6 +55,8 @@ type Debt =
 const commitAtOnce = 8
 /** With fewer ahead there is time for more when no beacon waits; with hardly any, before all else. */
 const [enoughAhead, leastAhead] = [24, 2]
+/** Beacons that may come while values are drawn: doubled up to that each time they came sooner than the commitment. */
+const longestMargin = 64
 
 /** What an honest server answers to whoever acted on a state that is no longer the latest. */
 const movedOn: ReadonlySet<string> = new Set([
@@ -82,6 +84,9 @@ export class BeaconSigning {
     #chain: BeaconPulses | undefined
     /** Ordinals whose values are lost, or were passed over: their pulses cannot be made any more. */
     readonly #lost = new Set<number>()
+    /** From the latest beacon to the first that is committed to, where there is no commitment yet to go on from. */
+    #margin = 0
+    #lastTried: Debt["what"] | undefined
     #idleReason = ""
 
     /** For one connection; the next one gets a new one. */
@@ -135,6 +140,7 @@ export class BeaconSigning {
         const debt = this.#debt(state, chain)
         if (debt === undefined) return
         await this.#events.beforeActing()
+        this.#lastTried = debt.what
         try {
             await this.#pay(debt, state, chain)
             this.#idleReason = ""
@@ -154,6 +160,8 @@ export class BeaconSigning {
         }
         if (!(error instanceof PeerRefused)) return false
         this.#events.onRefused(debt.what, error)
+        if (error.code === "wrong-commitment")
+            this.#margin = Math.min(longestMargin, Math.max(1, 2 * this.#margin))
         if (debt.what === "pulse" && (error.code === "bad-links" || error.code === "bad-pulse")) {
             // What the ledger has of the chain is not what is here: pulses got lost on one of the two sides.
             this.#generation += 1
@@ -211,10 +219,12 @@ export class BeaconSigning {
         const halfLife = genesis.parameters.registrationRounds / 2
         const isCurrent = node !== undefined && this.#isRegistered(node, chain)
         if (!isCurrent || node.lastRound - rounds <= halfLife) return { what: "registration", node }
-        const first = Math.max(node.nextCommitment, beacons + 1)
-        const ahead = first - 1 - beacons
+        const first = Math.max(node.nextCommitment, beacons + 1 + this.#margin)
+        const ahead = node.nextCommitment - 1 - beacons
         const beacon = signable.find(({ ordinal }) => ordinal > node.signed && !this.#lost.has(ordinal))
-        if (beacon !== undefined && ahead >= leastAhead) return { what: "pulse", node, beacon }
+        // In turns where both are urgent: values of a slow chip must not keep back what can be signed.
+        const isTurn = ahead >= leastAhead || this.#lastTried === "commitments"
+        if (beacon !== undefined && isTurn) return { what: "pulse", node, beacon }
         return ahead < enoughAhead ? { what: "commitments", first } : undefined
     }
 
@@ -257,6 +267,7 @@ export class BeaconSigning {
         const values = await chain.commitmentsAhead(first, commitAtOnce)
         const made = makeCommitment(state.chain, this.#node.identity, first, values)
         const { receipt } = await this.#session.peer.request("ReqCommitment", made)
+        this.#margin = 0
         this.#keep(receipt, { ...made, kind: "commitment", time: 0 }, "commitments")
     }
 

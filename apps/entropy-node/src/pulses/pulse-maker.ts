@@ -115,14 +115,17 @@ export class PulseMaker {
     commitments(first: number, count: number): Promise<readonly Uint8Array[]> {
         return this.#inTurn(async () => {
             const passed = (await this.tip())?.slot ?? -1
-            const commitments: Uint8Array[] = []
-            for (let slot = first; slot < first + count; slot++) {
+            const commitment = async (slot: number): Promise<Uint8Array> => {
                 const known = await this.#chain.store.localValue(this.#chain.chain, slot)
                 if (known === undefined && slot <= passed)
                     throw new RangeError(`the pulse of slot ${slot} was never committed to, and is passed`)
-                commitments.push(precommitmentOf((known ?? (await this.#drawn(slot))).value))
+                return precommitmentOf((known ?? (await this.#drawn(slot))).value)
             }
-            return commitments
+            // All at once: a slow source gives several together in the time that it takes for one. And all to their
+            // end, or one would be kept while the next turn draws it again.
+            const made = Array.from({ length: count }, (_, at) => commitment(first + at))
+            await Promise.allSettled(made)
+            return Promise.all(made)
         })
     }
 
