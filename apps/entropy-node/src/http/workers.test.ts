@@ -1,4 +1,5 @@
 /** Worker processes serve HTTP for this one, which has the core. */
+import cluster from "node:cluster"
 import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
@@ -201,6 +202,17 @@ test("a worker that dies is replaced, and the others go on", async () => {
     expect((await ask("/v1/random?bytes=8")).status).toBe(200)
     while (http.workers.pids.length < 2) await sleep(10)
     expect(http.workers.pids).not.toContain(victim)
+    for (let times = 0; times < 8; times++) expect((await ask("/v1/random?bytes=8")).status).toBe(200)
+})
+
+test("one that ends while node:cluster answers it is replaced, and this process goes on", async () => {
+    const before = http.workers?.deaths ?? 0
+    // The newest, since the port goes with the last one that has it.
+    const victim = Object.values(cluster.workers ?? {}).at(-1)
+    // As node:child_process says it, of an answer to a question for a port.
+    victim?.process.emit("error", Object.assign(new Error("write EPIPE"), { code: "EPIPE" }))
+    while (http.workers?.deaths !== before + 1) await sleep(10)
+    while (http.workers.pids.length < 2) await sleep(10)
     for (let times = 0; times < 8; times++) expect((await ask("/v1/random?bytes=8")).status).toBe(200)
 })
 

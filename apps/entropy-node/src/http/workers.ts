@@ -123,10 +123,19 @@ export class Workers {
                         void answerQuestion(primary, message).then((answer) => send(worker, answer))
                 }
             })
-            worker.once("exit", (code, signal) => {
-                const problem = `a worker ended with ${signal === "" || (signal as string | null) === null ? `code ${code}` : signal}`
+            const gone = (problem: string): void => {
                 reject(new Error(problem))
                 this.#ended(worker, problem)
+            }
+            worker.once("exit", (code, signal) => {
+                const ending = signal === "" || (signal as string | null) === null ? `code ${code}` : signal
+                gone(`a worker ended with ${ending}`)
+            })
+            worker.on("error", (error) => {
+                if (worker.process.pid === undefined) return gone(`a worker cannot start: ${error.message}`)
+                // node:cluster told it of a port when it was gone already. One that is not gone waits for that in vain.
+                log.debug({ err: error }, "worker cannot be told")
+                worker.process.kill("SIGKILL")
             })
         })
     }
