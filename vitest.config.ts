@@ -22,10 +22,23 @@ export default defineConfig({
                 test: {
                     name: "network",
                     include: ["test/network/**/*.test.ts"],
+                    exclude: ["test/network/attacks/**"],
                     pool: "forks",
                     fileParallelism: false,
                     testTimeout: 180_000,
                     hookTimeout: 60_000,
+                },
+            },
+            {
+                extends: true,
+                // They wait more than they compute, so that two files at once do not disturb each other.
+                test: {
+                    name: "attacks",
+                    include: ["test/network/attacks/**/*.test.ts"],
+                    pool: "forks",
+                    maxWorkers: 2,
+                    sequence: { groupOrder: 1 },
+                    testTimeout: 180_000,
                 },
             },
         ],

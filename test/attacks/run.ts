@@ -11,10 +11,15 @@ import { sockets } from "./sockets.ts"
 import { vrf } from "./vrf.ts"
 import type { Group, Listed } from "./attack.ts"
 
-export const groups: readonly Group[] = [
-    ...[vrf, ciphertexts, registrations, expiries, rounds, silences, shares, audits, followers, sockets],
-    ...[pulses, neighbours],
+/** On what rounds are made of: contributions, registrations, openings, and the histories of them. */
+export const onRounds: readonly Group[] = [
+    ...[vrf, ciphertexts, registrations, expiries, rounds, silences, shares, audits, followers],
 ]
+
+/** On the servers themselves. Most of them wait for something to be cut. */
+export const onServers: readonly Group[] = [sockets, pulses, neighbours]
+
+export const groups: readonly Group[] = [...onRounds, ...onServers]
 
 /** Rejects at the first attack that is not stopped, or not by what should stop it. */
 export async function runAttacks(onStopped: (attack: Listed) => void = () => undefined): Promise<Listed[]> {

@@ -1,0 +1,4 @@
+import { onServers } from "../../attacks/run.ts"
+import { testAttacks } from "./run-groups.ts"
+
+testAttacks(onServers)
