@@ -26,14 +26,52 @@ function open(url: URL): Promise<Socket> {
     })
 }
 
-/** Of an answer that begins with `head`: bytes of it after `head`. */
-function lengthAfter(head: Buffer): number {
-    const end = head.indexOf("\r\n\r\n")
-    const text = head.toString("latin1", 0, end)
-    if (end < 0 || !text.startsWith("HTTP/1.1 200 ")) throw new Error(`answered ${text.slice(0, 200)}`)
-    const [, length] = /\r\ncontent-length: *([0-9]+)/i.exec(text) ?? []
-    if (length === undefined) throw new Error("an answer without a length")
-    return end + 4 + Number(length) - head.length
+/** Finds the ends of answers on one connection, and keeps nothing of them. A body has a length, or comes in chunks. */
+class Answers {
+    /** A head, or the line with the size of a chunk, that is not whole yet. */
+    #text = ""
+    #left = 0
+    #awaited: "head" | "size" | "end" = "head"
+
+    /** Whether an answer is whole with that: nobody asks for the next one before. */
+    take(data: Buffer): boolean {
+        let at = 0
+        for (;;) {
+            const skipped = Math.min(this.#left, data.length - at)
+            this.#left -= skipped
+            at += skipped
+            if (this.#left > 0) return false
+            if (this.#awaited === "end") {
+                this.#awaited = "head"
+                return true
+            }
+            const mark = this.#awaited === "head" ? "\r\n\r\n" : "\r\n"
+            const known = this.#text.length
+            this.#text += data.toString("latin1", at, at + 4096)
+            const end = this.#text.indexOf(mark)
+            if (end < 0) return false
+            at += end + mark.length - known
+            if (this.#awaited === "head") this.#began(this.#text.slice(0, end))
+            else this.#chunk(this.#text.slice(0, end))
+            this.#text = ""
+        }
+    }
+
+    #began(head: string): void {
+        if (!head.startsWith("HTTP/1.1 200 ")) throw new Error(`answered ${head.slice(0, 200)}`)
+        const [, length] = /\r\ncontent-length: *([0-9]+)/i.exec(head) ?? []
+        const isChunked = /\r\ntransfer-encoding: *chunked/i.test(head)
+        if (length === undefined && !isChunked) throw new Error("an answer without a length")
+        this.#left = Number(length ?? 0)
+        this.#awaited = isChunked ? "size" : "end"
+    }
+
+    /** A line end follows each chunk, and the last one is empty. */
+    #chunk(size: string): void {
+        const bytes = parseInt(size, 16)
+        this.#left = bytes + 2
+        if (bytes === 0) this.#awaited = "end"
+    }
 }
 
 async function measure({ url, bytes, ms }: Load): Promise<Measured> {
@@ -48,11 +86,10 @@ async function measure({ url, bytes, ms }: Load): Promise<Measured> {
             (socket) =>
                 new Promise<void>((resolve, reject) => {
                     let asked = performance.now()
-                    let left = 0
+                    const answers = new Answers()
                     socket.on("error", reject)
                     socket.on("data", (chunk: Buffer) => {
-                        left = left === 0 ? lengthAfter(chunk) : left - chunk.length
-                        if (left > 0) return
+                        if (!answers.take(chunk)) return
                         const now = performance.now()
                         latencies.push(now - asked)
                         if (now >= end) {

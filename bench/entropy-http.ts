@@ -59,7 +59,7 @@ export async function entropyHttp(): Promise<Table> {
             rows,
         }
     } finally {
-        for (const child of children) child.disconnect()
+        for (const child of children) if (child.connected) child.disconnect()
         for (const child of children) child.kill()
         await rm(folder, { recursive: true })
     }
