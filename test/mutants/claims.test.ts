@@ -1,5 +1,5 @@
 /** A claim is judged without the ledger: as a copy, by somebody who has seen nothing else. */
-import { verifyClaim } from "@tallylight/protocol/ledger/claim.js"
+import { verifyClaim } from "@tallylight/protocol/ledger/judge.js"
 import { claimsOf } from "@tallylight/protocol/ledger/verify.js"
 import { sampleLedger } from "@tallylight/protocol/sample/scenario.js"
 import { expect, test } from "vitest"

@@ -1,6 +1,6 @@
 /** The program of a verifier's thread; see worker-verifier.ts. Whatever is no Refusal ends the thread. */
 import { parentPort } from "node:worker_threads"
-import { judge } from "@tallylight/protocol/ledger/claim.js"
+import { judge } from "@tallylight/protocol/ledger/judge.js"
 import type { Answer, Batch } from "./worker-verifier.ts"
 
 if (parentPort === null) throw new Error("this program is for a worker thread")

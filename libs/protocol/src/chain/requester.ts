@@ -13,7 +13,7 @@ import type { Scalar } from "@tallylight/crypto/scalar.js"
 import { proveLog, verifyLog } from "@tallylight/crypto/schnorr.js"
 import { evaluateCommitments } from "@tallylight/crypto/threshold.js"
 import type { Context } from "@tallylight/crypto/transcript.js"
-import type { Claim } from "../ledger/claim.ts"
+import type { Claim, PossessionClaim } from "../ledger/claim.ts"
 import type { CommitteeMember, EntryOf } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState } from "../ledger/state.ts"
@@ -138,16 +138,6 @@ export function applyRequesterRegistration(
         keys: claimKeys(state, name, commitments.slice(0, 1)),
         requesters: state.requesters.set(name, requester),
     }
-}
-
-/** That member `member` holds its share of the secret that the commitments are to. */
-export type PossessionClaim = {
-    readonly claim: "possession"
-    readonly commitments: readonly Uint8Array[]
-    readonly member: number
-    readonly A: Uint8Array
-    readonly s: Uint8Array
-    readonly context: Context
 }
 
 /** Some milliseconds for a member: the whole of a committee of 256 takes seconds. */

@@ -14,9 +14,9 @@ import { requestClaims } from "../round/request.ts"
 import { shareClaims } from "../round/share.ts"
 import { verifyTally } from "../round/tally.ts"
 import { verifyTicket } from "../round/ticket.ts"
-import { verifyClaim } from "./claim.ts"
 import type { Claim } from "./claim.ts"
 import type { Entry } from "./entry.ts"
+import { verifyClaim } from "./judge.ts"
 import type { ChainState } from "./state.ts"
 
 /** What others send to the ledger server; the other kinds are of its own making. */

@@ -1,6 +1,6 @@
 /** Who judges claims: a thread of its own, or the caller's. */
-import { judge } from "../ledger/claim.ts"
 import type { Claim, Refused } from "../ledger/claim.ts"
+import { judge } from "../ledger/judge.ts"
 
 export interface Verifier {
     /**

@@ -15,7 +15,7 @@ import { element, scalar } from "../chain/elements.ts"
 import { hasEntropyNodes } from "../chain/genesis.ts"
 import { sign, signatureClaim } from "../chain/signer.ts"
 import type { Signer, Statement } from "../chain/signer.ts"
-import type { Claim } from "../ledger/claim.ts"
+import type { Claim, KnowledgeClaim } from "../ledger/claim.ts"
 import type { EntryOf } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState, OpenRound } from "../ledger/state.ts"
@@ -38,12 +38,6 @@ function knowledge(context: RoundContext, identity: Uint8Array): Context {
 function statement(context: RoundContext, fields: Omit<Contribution, "signature">): Statement {
     const { identity, y, pi, C, D, A, s } = fields
     return [tags.signContribution, ...contextParts(context, identity), y, pi, C, D, A, s, fields.statement]
-}
-
-/** That who sealed (C, D) knows k. */
-export type KnowledgeClaim = Pick<Contribution, "C" | "D" | "A" | "s"> & {
-    readonly claim: "knowledge"
-    readonly context: Context
 }
 
 /** M from the entropy node's bytes (empty where there is none) and 64 of the operating system's: neither decides alone. */

@@ -16,7 +16,7 @@ import { decodePoint } from "@tallylight/crypto/ristretto255.js"
 import { commitmentPoints, element, elementOrIdentity } from "../chain/elements.ts"
 import { sign, signatureClaim } from "../chain/signer.ts"
 import type { Signer, Statement } from "../chain/signer.ts"
-import type { Claim } from "../ledger/claim.ts"
+import type { Claim, ShareClaim } from "../ledger/claim.ts"
 import type { EntryOf, RecordedShare } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState, SealedRound } from "../ledger/state.ts"
@@ -24,14 +24,6 @@ import { tags } from "../tags.ts"
 import { require } from "../wire/refusal.ts"
 import { contextOf, contextParts } from "./context.ts"
 import { sealedRound } from "./phase.ts"
-
-/** That the share of `member` opens (C, D) rightly, or, where it is not `valid`, that it does not. */
-export type ShareClaim = Pick<EntryOf<"share">, "share" | "valid"> &
-    Pick<EntryOf<"tally">, "C" | "D"> & {
-        readonly claim: "share"
-        readonly commitments: readonly Uint8Array[]
-        readonly context: Context
-    }
 
 export function ciphertextOf({ C, D }: Pick<EntryOf<"tally">, "C" | "D">): Ciphertext {
     return { c: element(C), d: elementOrIdentity(D) }
