@@ -1,6 +1,6 @@
 /** A scripted client on a real WebSocket: follows the ledger as the apps do, and sends whatever it is told to. */
+import type { ChainAddress } from "@tallylight/node/chain-address.js"
 import { findChain } from "@tallylight/node/find-chain.js"
-import type { ChainAddress } from "@tallylight/node/find-chain.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { connectWebSocket } from "@tallylight/node/ws-connect.js"

@@ -1,6 +1,6 @@
 /** Whoever sends what must be refused, as fast as it is read. */
 import { setTimeout as sleep } from "node:timers/promises"
-import type { ChainAddress } from "@tallylight/node/find-chain.js"
+import type { ChainAddress } from "@tallylight/node/chain-address.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
 import { makeRevocation } from "@tallylight/protocol/chain/revocation.js"

@@ -2,8 +2,8 @@
  * One way to provoke each refusal code, through public functions only. Every case first shows that the honest twin
  * passes, then returns the code with which the cheat is turned down.
  */
-import { Intake } from "@tallylight/pdl/intake.js"
-import { ProofPool, rankOf } from "@tallylight/pdl/proof-pool.js"
+import { Intake } from "@tallylight/pdl/limits/intake.js"
+import { ProofPool, rankOf } from "@tallylight/pdl/proofs/pool.js"
 import { makeAdmission } from "@tallylight/protocol/chain/admission.js"
 import { signHello } from "@tallylight/protocol/chain/hello.js"
 import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"

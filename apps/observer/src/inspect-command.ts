@@ -1,8 +1,8 @@
 /** `observer inspect`: what the ledger says about one round or one entry. It shows, and checks nothing. */
 import { fromHex } from "@tallylight/crypto/bytes.js"
+import type { ChainAddress } from "@tallylight/node/chain-address.js"
 import { addOptions } from "@tallylight/node/cli.js"
 import { fetchJson } from "@tallylight/node/fetch-json.js"
-import type { ChainAddress } from "@tallylight/node/find-chain.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { Command } from "commander"
 import { z } from "zod"

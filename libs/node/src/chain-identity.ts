@@ -6,8 +6,8 @@ import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import { z } from "zod"
 
+import type { ChainAddress } from "./chain-address.ts"
 import { fetchJson } from "./fetch-json.ts"
-import type { ChainAddress } from "./find-chain.ts"
 import { UserError } from "./user-error.ts"
 
 /** Of a genesis with all its witnesses, in hexadecimal and as fields, with room for more. */

@@ -2,21 +2,11 @@
 import { fromHex } from "@tallylight/crypto/bytes.js"
 import { z } from "zod"
 
+import type { ChainAddress } from "./chain-address.ts"
 import { fetchGenesis, requireLedgerKey } from "./chain-identity.ts"
 import { fetchJson } from "./fetch-json.ts"
 import { readAuthorities, type ServerSettings } from "./server-settings.ts"
 import { UserError } from "./user-error.ts"
-
-export type ChainAddress = {
-    readonly id: Uint8Array
-    readonly hex: string
-    readonly name: string
-    /** Of the read side over HTTP, ending in the chain's id. */
-    readonly http: string
-    readonly socket: string
-    /** Certificates in PEM, to be trusted instead of the public authorities. */
-    readonly ca: string | undefined
-}
 
 export class NoSuchChain extends UserError {}
 

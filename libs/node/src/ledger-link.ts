@@ -4,7 +4,7 @@ import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import { PeerRefused } from "@tallylight/protocol/wire/resp-error.js"
 
 import { retry } from "./backoff.ts"
-import type { ChainAddress } from "./find-chain.ts"
+import type { ChainAddress } from "./chain-address.ts"
 import { UserError } from "./user-error.ts"
 import { connectWebSocket } from "./ws-connect.ts"
 
