@@ -2,17 +2,10 @@
 import type { SampleBits } from "@tallylight/entropy/cutoffs.js"
 import type { DataDir } from "@tallylight/node/data-dir.js"
 import type { Logger } from "@tallylight/node/logger.js"
-import { UserError } from "@tallylight/node/user-error.js"
 import type { Clock, Random, UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { SourceDriver } from "../sources/source.ts"
-import { AlarmBook } from "./alarms.ts"
-import { DeviceCore } from "./device-core.ts"
-import type { LocalValue } from "./local-value.ts"
-import { noMeter, type Meter } from "./meter.ts"
+import type { Meter } from "./meter.ts"
 import type { NodeCore, SourceStatus } from "./node-core.ts"
-import { Pool } from "./pool.ts"
-import { RawFile } from "./raw-file.ts"
-import { RawQueue } from "./raw-queue.ts"
 import type { CoreSettings } from "./settings.ts"
 
 export type ConfiguredSource = {
@@ -44,6 +37,15 @@ export type CoreOptions = {
     readonly onFault: (error: unknown) => void
 }
 
+/** A pulse's localRandomValue. */
+export type LocalValue = {
+    /** 64 bytes. */
+    readonly value: Uint8Array
+    /** Whose fresh bytes are in it: at least two, of which the operating system may be one. */
+    readonly sources: readonly string[]
+    readonly simulated: boolean
+}
+
 /** Bytes for a party's point, and what its statement says of where they come from. */
 export type DrawnBytes = {
     /** 64 bytes of the pool's output. */
@@ -67,27 +69,3 @@ export interface Core extends NodeCore {
 
 /** What the operating system's source is called. */
 export const systemName = "system"
-
-/** Rejects with a UserError where the settings cannot be used with these sources. */
-export async function openCore(options: CoreOptions): Promise<Core> {
-    const names = [systemName, ...options.sources.map(({ name }) => name)]
-    const twice = names.find((name, at) => names.indexOf(name) !== at)
-    if (twice !== undefined)
-        throw new UserError(`two sources are called ${twice}; each needs a name of its own`)
-    const { settings, dir, clock, meter = noMeter } = options
-    const file = await RawFile.open(dir.file("raw.db"))
-    try {
-        const alarms = await AlarmBook.open(file)
-        const queue = await RawQueue.open(file, { ...settings.queue, consumption: settings.consumption })
-        const pool = await Pool.open({
-            settings: settings.pool,
-            clock,
-            seedFile: dir.file("fortuna.seed"),
-            onReseed: meter.reseeded,
-        })
-        return new DeviceCore(options, { file, alarms, queue, pool })
-    } catch (error) {
-        await file.close()
-        throw error
-    }
-}

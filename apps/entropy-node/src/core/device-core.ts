@@ -3,8 +3,15 @@ import { healthCutoffs, UnusableSettings } from "@tallylight/entropy/cutoffs.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { AlarmBook } from "./alarms.ts"
-import { systemName, type ConfiguredSource, type Core, type CoreOptions, type DrawnBytes } from "./core.ts"
-import { makeLocalValue, type LocalValue } from "./local-value.ts"
+import {
+    systemName,
+    type ConfiguredSource,
+    type Core,
+    type CoreOptions,
+    type DrawnBytes,
+    type LocalValue,
+} from "./core.ts"
+import { makeLocalValue } from "./local-value.ts"
 import { noMeter, type Meter } from "./meter.ts"
 import {
     NotReady,

@@ -1,16 +1,9 @@
 /** A pulse's localRandomValue: SHA-512 over the fresh output of at least two sources, and the pool's. */
 import { createHash } from "node:crypto"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import type { LocalValue } from "./core.ts"
 import { NotReady } from "./node-core.ts"
 import type { WatchedSource } from "./watched-source.ts"
-
-export type LocalValue = {
-    /** 64 bytes. */
-    readonly value: Uint8Array
-    /** Whose fresh bytes are in it: at least two, of which the operating system may be one. */
-    readonly sources: readonly string[]
-    readonly simulated: boolean
-}
 
 /** A source that takes longer is left out: pulses have their time. */
 const longestWaitMs = 5000

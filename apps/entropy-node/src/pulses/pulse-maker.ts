@@ -24,12 +24,12 @@ import {
 import type { LinkName, Pulse, PulseMessage } from "@tallylight/protocol/pulse/pulse.js"
 import { hasStatus, isGap, opensPrecommitment, requireLinks } from "@tallylight/protocol/pulse/trail.js"
 
+import type { Core, LocalValue } from "../core/core.ts"
 import { NotReady } from "../core/node-core.ts"
 import type { PulseSigner } from "../hsm/pulse-signer.ts"
 import { signerKey } from "./certificate.ts"
 import { readTip } from "./chain-tip.ts"
 import type { ChainTip } from "./chain-tip.ts"
-import type { LocalValue, LocalValues } from "./local-value.ts"
 import type { PublishedPulse } from "./pulse-reader.ts"
 import type { Draft } from "./pulse-row.ts"
 import type { PulseStore } from "./pulse-store.ts"
@@ -67,7 +67,7 @@ export type PulseChain = {
     readonly baseUrl: string
     readonly signer: PulseSigner
     readonly certificateId: Uint8Array
-    readonly core: LocalValues
+    readonly core: Pick<Core, "localValue">
 }
 
 export class PulseMaker {

@@ -6,10 +6,10 @@ import { readIfThere } from "@tallylight/node/durable-file.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
 
+import type { Core } from "../core/core.ts"
 import type { PulseSigner } from "../hsm/pulse-signer.ts"
 import { isOwn, makeCertificate, parseCertificates } from "./certificate.ts"
 import type { Certificate } from "./certificate.ts"
-import type { LocalValues } from "./local-value.ts"
 import { PulseMaker } from "./pulse-maker.ts"
 import type { External, PulseDelayed } from "./pulse-maker.ts"
 import type { PublishedPulse, PulseReader } from "./pulse-reader.ts"
@@ -27,7 +27,7 @@ export type PulsesOptions = {
     readonly settings: PulseSettings
     /** Belongs to the caller, who closes it after the pulses. */
     readonly signer: PulseSigner
-    readonly core: LocalValues
+    readonly core: Pick<Core, "localValue">
     readonly clock: Clock
 }
 

@@ -5,9 +5,9 @@ import { promisify } from "node:util"
 import { toHex } from "@tallylight/crypto/bytes.js"
 import { seededRandom } from "@tallylight/protocol/ports/seeded-random.js"
 
+import type { Core, LocalValue } from "../core/core.ts"
 import { NotReady } from "../core/node-core.ts"
 import type { PulseSigner } from "../hsm/pulse-signer.ts"
-import type { LocalValue, LocalValues } from "./local-value.ts"
 
 /** Generating one takes seconds: each is made once for all tests of a process. */
 const keys = new Map<string, Promise<TwinKey>>()
@@ -56,7 +56,7 @@ export class TwinSigner implements PulseSigner {
     }
 }
 
-export class TwinValues implements LocalValues {
+export class TwinValues implements Pick<Core, "localValue"> {
     readonly drawn: LocalValue[] = []
     /** How many more it gives before too few sources are healthy. */
     left = Infinity
