@@ -1,6 +1,6 @@
 /** Everything about a PDL that can be configured, with its default and the reason for it. */
 import { z } from "zod"
-import { isAddressRange } from "./client-address.ts"
+import { isAddressRange } from "./limits/client-address.ts"
 
 const uint32 = z.int().min(1).max(0xffffffff)
 const ms = uint32

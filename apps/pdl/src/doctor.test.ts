@@ -1,3 +1,5 @@
+import { pdlConfig } from "./config.ts"
+import { addressCheck, bytesPerDay, chainChecks, judgeLedgerTime } from "./doctor.ts"
 import { copyFile, mkdtemp, rename, rm, truncate } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -7,12 +9,10 @@ import { initDataDir, lookIntoDataDir } from "@tallylight/node/data-dir.js"
 import { examine } from "@tallylight/node/doctor.js"
 import type { Check } from "@tallylight/node/doctor.js"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { chainFolders, ledgerPath } from "./chain-folder.ts"
-import type { ChainFolder } from "./chain-folder.ts"
-import { pdlConfig } from "./config.ts"
-import { makeChain } from "./create.ts"
-import { addressCheck, bytesPerDay, chainChecks, judgeLedgerTime } from "./doctor.ts"
-import { operatorKeyPath } from "./operator-key.ts"
+import { chainFolders, ledgerPath } from "./hosting/chain-folder.ts"
+import type { ChainFolder } from "./hosting/chain-folder.ts"
+import { makeChain } from "./hosting/create.ts"
+import { operatorKeyPath } from "./operator/key.ts"
 
 const never = new AbortController().signal
 

@@ -1,4 +1,5 @@
 /** What `pdl doctor` looks at beside what it has in common with the other apps: chains, their clock, the port. */
+import type { PdlConfig } from "./config.ts"
 import { once } from "node:events"
 import { stat } from "node:fs/promises"
 import { connect, createServer } from "node:net"
@@ -17,12 +18,11 @@ import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
-import { ledgerPath, readKeys } from "./chain-folder.ts"
-import type { ChainFolder } from "./chain-folder.ts"
-import type { PdlConfig } from "./config.ts"
-import { operatorKeyPath } from "./operator-key.ts"
-import { readCredentials } from "./tls-files.ts"
-import type { TlsFiles } from "./tls-files.ts"
+import { ledgerPath, readKeys } from "./hosting/chain-folder.ts"
+import type { ChainFolder } from "./hosting/chain-folder.ts"
+import { readCredentials } from "./http/tls-files.ts"
+import type { TlsFiles } from "./http/tls-files.ts"
+import { operatorKeyPath } from "./operator/key.ts"
 
 type Ends = { readonly genesis: Genesis; readonly last: Entry; readonly size: number; readonly note: string }
 

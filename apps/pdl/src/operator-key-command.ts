@@ -1,7 +1,7 @@
 /** `pdl operator-key`: the key with which a chain's operator admits parties, made where the operator keeps it. */
 import { toHex } from "@tallylight/crypto/bytes.js"
 import { Command } from "commander"
-import { createOperatorKey } from "./operator-key.ts"
+import { createOperatorKey } from "./operator/key.ts"
 
 export function operatorKeyCommand(): Command {
     return new Command("operator-key")
