@@ -124,10 +124,20 @@ describe("counter blocks", () => {
             const blocks = new CounterBlocks()
             const expected = Array.from({ length: 5 }, (_, i) => littleEndian(first + BigInt(i)))
             expect(toHex(blocks.from(first, 5))).toBe(expected.join(""))
-            // The same memory again, for fewer.
+            // The same memory again, for fewer, and for as many whose upper bits are the same again.
             expect(toHex(blocks.from(1n, 1))).toBe(littleEndian(1n))
+            expect(toHex(blocks.from(2n, 4))).toBe([2n, 3n, 4n, 5n].map(littleEndian).join(""))
+            expect(toHex(blocks.from(first, 5))).toBe(expected.join(""))
         },
     )
+
+    test("keep their upper bits where more memory is needed for them", () => {
+        const blocks = new CounterBlocks()
+        const first = 2n ** 100n + 7n
+        blocks.from(first, 1)
+        const expected = Array.from({ length: 3 }, (_, i) => littleEndian(first + BigInt(i)))
+        expect(toHex(blocks.from(first, 3))).toBe(expected.join(""))
+    })
 })
 
 describe("accumulator", () => {

@@ -87,33 +87,69 @@ export function hashAgain(startHash: FortunaPrimitives["startHash"], inner: Runn
     return outer.digest()
 }
 
-/** The blocks that are encrypted. Their memory is kept: to get a new mebibyte each time would cost as much as AES does. */
+/**
+ * The blocks that are encrypted. Their memory is kept: to get it anew each time would cost as much as AES does, and so
+ * would writing the upper 96 bits of every block, which change once in 2^32 blocks.
+ */
 export class CounterBlocks {
-    #memory: Uint8Array = new Uint8Array(0)
+    #words = new Uint32Array(0)
+    /** The upper 96 bits of all blocks in memory; undefined where they differ. */
+    #upper: bigint | undefined
 
     /** Good until the next call. */
     from(first: bigint, count: number): Uint8Array {
-        const length = count * blockBytes
-        if (this.#memory.length < length) this.#memory = new Uint8Array(length)
-        const view = new DataView(this.#memory.buffer, 0, length)
-        // The upper 96 bits change once in 2^32 blocks, and a bigint a block would take longer than AES.
-        let upper = first >> 32n
-        let lower = Number(first & 0xffffffffn)
-        for (let at = 0; at < length;) {
-            const end = Math.min(length, at + (2 ** 32 - lower) * blockBytes)
-            const middle = Number(upper & 0xffffffffn)
-            const high = Number((upper >> 32n) & 0xffffffffn)
-            const highest = Number(upper >> 64n)
-            for (; at < end; at += blockBytes) {
-                view.setUint32(at, lower, true)
-                view.setUint32(at + 4, middle, true)
-                view.setUint32(at + 8, high, true)
-                view.setUint32(at + 12, highest, true)
-                lower += 1
-            }
-            lower = 0
-            upper += 1n
+        const length = count * wordsPerBlock
+        if (this.#words.length < length) {
+            this.#words = new Uint32Array(length)
+            this.#upper = 0n
         }
-        return this.#memory.subarray(0, length)
+        const upper = first >> 32n
+        const lower = Number(first & 0xffffffffn)
+        if (lower + count > 2 ** 32) this.#carried(first, count)
+        else {
+            if (upper !== this.#upper) this.#setUpper(upper)
+            this.#setLower(lower, length)
+        }
+        return new Uint8Array(this.#words.buffer, 0, count * blockBytes)
     }
+
+    #setLower(first: number, length: number): void {
+        const words = this.#words
+        let lower = first
+        for (let at = 0; at < length; at += wordsPerBlock) {
+            words[at] = littleEndian(lower)
+            lower += 1
+        }
+    }
+
+    #setUpper(upper: bigint): void {
+        const [middle, high, highest] = [0n, 32n, 64n].map((shift) => word(upper >> shift))
+        for (let at = 0; at < this.#words.length; at += wordsPerBlock)
+            this.#words.set([middle ?? 0, high ?? 0, highest ?? 0], at + 1)
+        this.#upper = upper
+    }
+
+    /** Where the lower 32 bits overflow on the way. */
+    #carried(first: bigint, count: number): void {
+        for (let block = 0; block < count; block += 1) {
+            const words = [0n, 32n, 64n, 96n].map((shift) => word((first + BigInt(block)) >> shift))
+            this.#words.set(words, block * wordsPerBlock)
+        }
+        this.#upper = undefined
+    }
+}
+
+const wordsPerBlock = 4
+
+/** The lower 32 bits, as they lie in memory. */
+function word(value: bigint): number {
+    return littleEndian(Number(value & 0xffffffffn))
+}
+
+const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
+
+/** A word of this machine's byte order whose bytes in memory are little-endian. */
+function littleEndian(value: number): number {
+    if (isLittleEndian) return value
+    return ((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)
 }

@@ -20,8 +20,11 @@ export const randomPath = "/v1/random"
 
 type Wanted = { readonly bytes: number; readonly encoding: Encoding }
 
-/** A multiple of 3, so that pieces of base64 join without padding between them. */
-const pieceBytes = 192 * 1024
+/**
+ * Made at a time: so much stays in a core's cache, and is made in two thirds of the time. A multiple of 3, so that pieces
+ * of base64 join without padding between them.
+ */
+const pieceBytes = 63 * 1024
 
 export function isRandom({ method, url }: IncomingMessage): boolean {
     if (method !== "GET" || url?.startsWith(randomPath) !== true) return false
@@ -107,7 +110,11 @@ function give(
         else response.end(encoded(encoding, amplifier.take(bytes)))
     } else if (holds === bytes) {
         counts.gave("fortuna", bytes)
-        response.end(encoded(encoding, amplifier.take(bytes)))
+        // Headers and pieces leave together.
+        response.cork()
+        for (let left = bytes; left > 0; left -= pieceBytes)
+            response.write(encoded(encoding, amplifier.take(Math.min(left, pieceBytes))))
+        response.end()
     } else {
         // Half an answer is told by cutting it off: its length was promised.
         stream(serving, response, { bytes, encoding }).catch((error: unknown) => {

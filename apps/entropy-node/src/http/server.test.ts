@@ -179,7 +179,7 @@ describe("/v1/random", () => {
 
     test("has room for so many bytes that nobody takes, and answers `busy` beyond, but for small ones", async () => {
         await serve({ limits: { heldBytes: 2 ** 20 } })
-        const clients = Array.from({ length: 5 }, () => {
+        const clients = Array.from({ length: 16 }, () => {
             const socket = connect(Number(new URL(url).port), "127.0.0.1")
             socket.pause()
             socket.write("GET /v1/random?bytes=1000000000 HTTP/1.1\r\nhost: localhost\r\n\r\n")

@@ -7,6 +7,7 @@ import type { ServerHttp2Session } from "node:http2"
 import { connect } from "node:net"
 import type { Socket } from "node:net"
 import { join } from "node:path"
+import { DEFAULT_CIPHERS } from "node:tls"
 import { systemCode, UserError } from "@tallylight/node/user-error.js"
 import { fastify } from "fastify"
 import type { FastifyInstance } from "fastify"
@@ -102,10 +103,13 @@ function inTurn(answer: Listener): Listener {
     }
 }
 
+/** What is fastest of TLS 1.3 comes first: in software or hardware, AES-128 takes 10 rounds for the 14 of AES-256. */
+const ciphers = ["TLS_AES_128_GCM_SHA256", ...DEFAULT_CIPHERS.split(":")]
+
 /** HTTP/2 and HTTP/1.1, whichever the client prefers (ALPN). Its requests are those of node:http, as Fastify has it too. */
 function secureServer(answer: Listener, credentials: Credentials): Server {
     const settings = { maxConcurrentStreams: 32 }
-    const options = { ...credentials, settings, allowHTTP1: true }
+    const options = { ...credentials, ciphers: [...new Set(ciphers)].join(":"), settings, allowHTTP1: true }
     const server: unknown = createSecureServer(options, answer as never)
     return server as Server
 }

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { buffer } from "node:stream/consumers"
 import { setTimeout as sleep } from "node:timers/promises"
+import { connect as connectTls } from "node:tls"
 import { makeLogger } from "@tallylight/node/logger.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { UserError } from "@tallylight/node/user-error.js"
@@ -86,6 +87,21 @@ describe("TLS", () => {
             asked.end()
         })
     }
+
+    test("prefers the cipher that costs least, and takes others too", async () => {
+        const cipherOf = (ciphers?: string): Promise<string | undefined> =>
+            new Promise((resolve, reject) => {
+                const options = { host: secure.hostname, port: Number(secure.port), ca: cert }
+                const socket = connectTls({ ...options, ...(ciphers !== undefined && { ciphers }) }, () => {
+                    resolve(socket.getCipher().standardName)
+                    socket.destroy()
+                })
+                socket.once("error", reject)
+            })
+        expect(await cipherOf()).toBe("TLS_AES_128_GCM_SHA256")
+        const others = ["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"]
+        for (const other of others) expect(await cipherOf(other)).toBe(other)
+    })
 
     test("HTTPS is named first, plain HTTP beside it", () => {
         expect(secure.protocol).toBe("https:")
