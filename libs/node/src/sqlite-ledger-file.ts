@@ -1,75 +1,39 @@
-/** The SQLite file that a ledger lives in: made whole or not at all, and recognised before it is used. */
-import { link, rm, stat } from "node:fs/promises"
-import { dirname } from "node:path"
+/** The SQLite file that a ledger lives in. */
+import type { SqliteConnection } from "./sqlite-connection.ts"
+import { connectToSqliteFile, createSqliteFile } from "./sqlite-file.ts"
+import type { SqliteFormat } from "./sqlite-file.ts"
 
-import { nanoid } from "nanoid"
-
-import { syncFolder } from "./durable-file.ts"
-import { applicationId, connectionSettings, schema, schemaVersion } from "./schema.ts"
-import { SqliteConnection } from "./sqlite-connection.ts"
-import { systemCode, UserError } from "./user-error.ts"
-
-/** Under another name first, so that a crash leaves no half of a ledger, and never over one that exists. */
-export async function createLedgerFile(path: string): Promise<void> {
-    // SQLite would replay a log that an earlier ledger of this name left behind into the new one.
-    for (const taken of [path, `${path}-wal`]) {
-        if (await exists(taken)) throw alreadyThere(taken)
-    }
-    const draft = `${path}.${nanoid(8)}.tmp`
-    try {
-        const connection = await SqliteConnection.open(draft, "create")
-        await connection.exec(connectionSettings)
-        await connection.exec(schema)
-        await connection.close()
-        await link(draft, path)
-    } catch (error) {
-        throw systemCode(error) === "EEXIST" ? alreadyThere(path) : error
-    } finally {
-        await rm(draft, { force: true })
-    }
-    await syncFolder(dirname(path))
+/** A commit that was answered and lost with the power would leave a receipt which proves that the server lied. */
+const format: SqliteFormat = {
+    /** "TLIT". */
+    applicationId: 0x544c4954,
+    version: 1,
+    mode: 0o644,
+    named: (path) => `the ledger file ${path}`,
+    foreign: (path) => `${path} is not a ledger file`,
+    tables: `
+        CREATE TABLE entries (
+            idx INTEGER PRIMARY KEY CHECK (idx >= 0),
+            entry BLOB NOT NULL
+        ) STRICT;
+        CREATE TRIGGER entries_never_change BEFORE UPDATE ON entries
+            BEGIN SELECT RAISE(ABORT, 'a ledger entry never changes'); END;
+        CREATE TRIGGER entries_never_go BEFORE DELETE ON entries
+            BEGIN SELECT RAISE(ABORT, 'a ledger entry never goes'); END;
+        CREATE TABLE head (
+            only_row INTEGER PRIMARY KEY CHECK (only_row = 0),
+            size INTEGER NOT NULL,
+            checkpoint TEXT NOT NULL
+        ) STRICT;
+        INSERT INTO head VALUES (0, 0, '');
+    `,
 }
 
-export async function connectToLedger(path: string, mode: "write" | "read"): Promise<SqliteConnection> {
-    if (!(await exists(path))) {
-        throw new UserError(
-            `there is no ledger ${path}; “Backup” in docs/OPERATING.md says what may take its place`,
-        )
-    }
-    const connection = await SqliteConnection.open(path, mode)
-    try {
-        await recognise(connection, path)
-    } catch (error) {
-        await connection.close()
-        if (systemCode(error) === "SQLITE_NOTADB") throw new UserError(`${path} is not a ledger file`)
-        throw error
-    }
-    return connection
+export function createLedgerFile(path: string): Promise<void> {
+    return createSqliteFile(path, format, "a ledger is never begun over another one")
 }
 
-async function recognise(connection: SqliteConnection, path: string): Promise<void> {
-    const [header] = await connection.all<{ id: number; version: number }>(
-        "SELECT application_id AS id, user_version AS version FROM pragma_application_id, pragma_user_version",
-    )
-    if (header?.id !== applicationId) throw new UserError(`${path} is not a ledger file`)
-    if (header.version > schemaVersion) {
-        throw new UserError(
-            `the ledger file ${path} has version ${header.version}, made by a newer Tallylight; ` +
-                `this one reads up to version ${schemaVersion}`,
-        )
-    }
-}
-
-function alreadyThere(path: string): UserError {
-    return new UserError(`${path} exists already; a ledger is never begun over another one`)
-}
-
-async function exists(path: string): Promise<boolean> {
-    try {
-        await stat(path)
-        return true
-    } catch (error) {
-        if (systemCode(error) === "ENOENT") return false
-        throw error
-    }
+export function connectToLedger(path: string, mode: "write" | "read"): Promise<SqliteConnection> {
+    const missing = `there is no ledger ${path}; “Backup” in docs/OPERATING.md says what may take its place`
+    return connectToSqliteFile(path, format, mode, missing)
 }

@@ -1,6 +1,5 @@
 import { StaleHead, type Head, type LedgerStore } from "@tallylight/protocol/ports/ledger-store.js"
 
-import { connectionSettings } from "./schema.ts"
 import type { SqliteConnection, SqlValue } from "./sqlite-connection.ts"
 import { connectToLedger, createLedgerFile } from "./sqlite-ledger-file.ts"
 
@@ -29,7 +28,6 @@ export async function openSqliteStore(path: string, options: { create: boolean }
     if (options.create) await createLedgerFile(path)
     const writer = await connectToLedger(path, "write")
     const reader = await connectToLedger(path, "read")
-    for (const connection of [writer, reader]) await connection.exec(connectionSettings)
     return new SqliteStore(writer, reader)
 }
 

@@ -2,55 +2,43 @@
  * The SQLite file in which the node keeps raw bytes, what was set over the API, and alarms. One process has it, and
  * that process does one thing with it at a time.
  */
-import { open } from "node:fs/promises"
-import { SqliteConnection } from "@tallylight/node/sqlite-connection.js"
-import { systemCode, UserError } from "@tallylight/node/user-error.js"
+import type { SqliteConnection } from "@tallylight/node/sqlite-connection.js"
+import { openSqliteFile } from "@tallylight/node/sqlite-file.js"
+import type { SqliteFormat } from "@tallylight/node/sqlite-file.js"
 
-/** Written to the file's header ("TLRW"), so that another program's database is not taken for ours. */
-const applicationId = 0x544c5257
-
-/** Counted up with every change of the tables. */
-const schemaVersion = 1
-
-const schema = `
-    PRAGMA journal_mode = WAL;
-    BEGIN IMMEDIATE;
-    CREATE TABLE IF NOT EXISTS chunks (
-        id INTEGER PRIMARY KEY,
-        source TEXT NOT NULL,
-        simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
-        bytes BLOB NOT NULL CHECK (LENGTH(bytes) > 0)
-    ) STRICT;
-    CREATE TABLE IF NOT EXISTS queue (
-        only_row INTEGER PRIMARY KEY CHECK (only_row = 0),
-        capacity INTEGER,
-        chunk INTEGER,
-        consumption TEXT,
-        handed_out INTEGER NOT NULL,
-        -- Whether bytes that were handed out may still be there.
-        kept INTEGER NOT NULL CHECK (kept IN (0, 1))
-    ) STRICT;
-    INSERT OR IGNORE INTO queue VALUES (0, NULL, NULL, NULL, 0, 0);
-    CREATE TABLE IF NOT EXISTS alarms (
-        id INTEGER PRIMARY KEY,
-        time INTEGER NOT NULL,
-        source TEXT NOT NULL,
-        what TEXT NOT NULL
-    ) STRICT;
-    PRAGMA application_id = ${applicationId};
-    PRAGMA user_version = ${schemaVersion};
-    COMMIT;
-`
-
-/**
- * FULL syncs the write-ahead log at each commit: without it the power could bring back bytes that somebody has.
- * secure_delete writes zeros over those that left.
- */
-const connectionSettings = `
-    PRAGMA synchronous = FULL;
-    PRAGMA secure_delete = ON;
-    PRAGMA busy_timeout = 5000;
-`
+/** A commit that was lost with the power would bring back bytes that somebody has. */
+const format: SqliteFormat = {
+    /** "TLRW". */
+    applicationId: 0x544c5257,
+    version: 1,
+    mode: 0o600,
+    named: (path) => path,
+    foreign: (path) => `${path} is not a file of an entropy node's raw bytes`,
+    tables: `
+        CREATE TABLE chunks (
+            id INTEGER PRIMARY KEY,
+            source TEXT NOT NULL,
+            simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+            bytes BLOB NOT NULL CHECK (LENGTH(bytes) > 0)
+        ) STRICT;
+        CREATE TABLE queue (
+            only_row INTEGER PRIMARY KEY CHECK (only_row = 0),
+            capacity INTEGER,
+            chunk INTEGER,
+            consumption TEXT,
+            handed_out INTEGER NOT NULL,
+            -- Whether bytes that were handed out may still be there.
+            kept INTEGER NOT NULL CHECK (kept IN (0, 1))
+        ) STRICT;
+        INSERT INTO queue VALUES (0, NULL, NULL, NULL, 0, 0);
+        CREATE TABLE alarms (
+            id INTEGER PRIMARY KEY,
+            time INTEGER NOT NULL,
+            source TEXT NOT NULL,
+            what TEXT NOT NULL
+        ) STRICT;
+    `,
+}
 
 export class RawFile {
     readonly #connection: SqliteConnection
@@ -63,13 +51,10 @@ export class RawFile {
 
     /** Made where there is none. */
     static async open(path: string): Promise<RawFile> {
-        // SQLite would make it readable for everybody, and its log with the same rights.
-        await (await open(path, "a", 0o600)).close()
-        const connection = await SqliteConnection.open(path, "write")
+        const connection = await openSqliteFile(path, format)
         try {
-            await recognise(connection, path)
-            await connection.exec(connectionSettings)
-            await connection.exec(schema)
+            // Zeros over the bytes that left.
+            await connection.exec("PRAGMA secure_delete = ON")
         } catch (error) {
             await connection.close()
             throw error
@@ -116,37 +101,5 @@ export class RawFile {
             await this.#connection.exec("ROLLBACK").catch(() => undefined)
             throw error
         }
-    }
-}
-
-async function recognise(connection: SqliteConnection, path: string): Promise<void> {
-    const header = await readHeader(connection, path)
-    // Both are zero in an empty file.
-    if (header.id === 0 && header.version === 0 && header.tables === 0) return
-    if (header.id !== applicationId)
-        throw new UserError(`${path} is not a file of an entropy node's raw bytes`)
-    if (header.version > schemaVersion) {
-        throw new UserError(
-            `${path} has version ${header.version}, made by a newer Tallylight; ` +
-                `this one reads up to version ${schemaVersion}`,
-        )
-    }
-}
-
-type Header = { readonly id: number; readonly version: number; readonly tables: number }
-
-async function readHeader(connection: SqliteConnection, path: string): Promise<Header> {
-    try {
-        const [header] = await connection.all<Header>(
-            `SELECT application_id AS id, user_version AS version, (SELECT COUNT(*) FROM sqlite_schema) AS tables
-             FROM pragma_application_id, pragma_user_version`,
-        )
-        if (header === undefined) throw new Error(`${path} has no header`)
-        return header
-    } catch (error) {
-        if (systemCode(error) === "SQLITE_NOTADB") {
-            throw new UserError(`${path} is not a file of an entropy node's raw bytes`)
-        }
-        throw error
     }
 }

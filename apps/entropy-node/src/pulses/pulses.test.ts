@@ -613,6 +613,19 @@ describe("the file of pulses", () => {
         expect((await readdir(folder)).filter((name) => name.startsWith("pulses.db"))).toStrictEqual([])
     })
 
+    test("is not taken from another program, nor from a newer one of ours", async () => {
+        const again = () => openPulses({ folder, settings, signer, core, clock })
+        const path = join(folder, "pulses.db")
+        await sql("PRAGMA user_version = 2")
+        await expect(again()).rejects.toThrow(
+            new UserError(
+                `${path} has version 2, made by a newer Tallylight; this one reads up to version 1`,
+            ),
+        )
+        await sql("PRAGMA application_id = 1")
+        await expect(again()).rejects.toThrow(new UserError(`${path} is no file of pulses`))
+    })
+
     test("lets no pulse change, go, come twice or leave a hole", async () => {
         const pulses = await open()
         await (await pulses.follow("a")).pulseOf(beacon(1))
