@@ -17,9 +17,8 @@ const hwrngNumber = "10:183"
 /** Major number of mem, null, zero, random and urandom: nothing of it is a device. */
 const memoryDevices = 1
 
-/** Major numbers of pseudoterminals' ends that programs open: a program is at the other end. */
-const firstPseudoterminals = 136
-const lastPseudoterminals = 143
+/** Major numbers of both ends of BSD's pseudoterminals, and of Unix 98's that programs open: a program is at the other end. */
+const pseudoterminals = [2, 3, 136, 137, 138, 139, 140, 141, 142, 143]
 
 /** Linux's encoding of a device number: 12 bits of major, 20 of minor, the minor's low byte first. */
 export function deviceNumber(rdev: number): { readonly major: number; readonly minor: number } {
@@ -48,8 +47,7 @@ export async function characterDeviceFacts(
                 `generator is a source of its own, of kind “system”`,
         )
     }
-    if (major >= firstPseudoterminals && major <= lastPseudoterminals && !simulated)
-        throw unsaid(path, "pseudoterminal")
+    if (pseudoterminals.includes(major) && !simulated) throw unsaid(path, "pseudoterminal")
     const device = { ...found, type: "character device", number }
     if (number === hwrngNumber) return { ...device, rngCurrent: await rngCurrent(path, sysfs) }
     return { ...device, ...(await usbFacts(join(sysfs, "dev/char", number))) }

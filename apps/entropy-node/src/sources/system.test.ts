@@ -1,3 +1,6 @@
+import { release } from "node:os"
+import { fileURLToPath } from "node:url"
+
 import { expect, test } from "vitest"
 
 import { systemDriver, systemSettings } from "./system.ts"
@@ -18,13 +21,25 @@ test("says what it is", async () => {
     const driver = systemDriver(systemSettings.parse({ kind: "system" }))
     expect(driver).toMatchObject({ kind: "system", simulated: false })
     const source = await driver.open(signal)
-    expect(source.facts).toMatchObject({ generator: expect.stringMatching(/^OpenSSL \d/) as string })
+    expect(source.facts).toEqual({ generator: "/dev/urandom", kernel: release() })
+    await source.close()
+})
+
+test.each([
+    ["/dev/no-such-device", "/dev/no-such-device cannot be opened (ENOENT)"],
+    ["/dev/zero", "/dev/zero is the device 1:5"],
+    ["/dev/null", "/dev/null is the device 1:3"],
+    [fileURLToPath(import.meta.url), "is no device"],
+])("refuses %s in the kernel's place", async (path, problem) => {
+    const driver = systemDriver(systemSettings.parse({ kind: "system" }), path)
+    await expect(driver.open(signal)).rejects.toThrow(problem)
 })
 
 test("ends with the signal's reason", async () => {
     const reason = new Error("enough")
     const source = await systemDriver(systemSettings.parse({ kind: "system" })).open(signal)
     await expect(source.read(8, AbortSignal.abort(reason))).rejects.toBe(reason)
+    await source.close()
 })
 
 test("has no settings but its name and what it declares", () => {

@@ -1,13 +1,19 @@
 /**
- * The operating system's generator, through `node:crypto`: OpenSSL's generator, which getrandom(2) seeds. It is mixed
- * into everything, and never counts as hardware: whoever controls the kernel knows all of it.
+ * The operating system's generator, read from the kernel itself. It is mixed into everything, and never counts as
+ * hardware: whoever controls the kernel knows all of it.
+ *
+ * Node has no getrandom(2). /dev/urandom gives the same bytes once the kernel's generator is initialized (random(7)), and
+ * before that Node does not start: OpenSSL takes its first seed from getrandom(2), which waits.
  */
-import { randomBytes } from "node:crypto"
+import { constants } from "node:fs"
+import { open } from "node:fs/promises"
+import type { FileHandle } from "node:fs/promises"
 import { release } from "node:os"
-import { promisify } from "node:util"
 
+import { systemCode, UserError } from "@tallylight/node/user-error.js"
 import { z } from "zod"
 
+import { deviceNumber } from "./character-device-facts.ts"
 import { sourceName } from "./source-name.ts"
 import type { SourceDriver } from "./source.ts"
 
@@ -20,23 +26,54 @@ export const systemSettings = z.strictObject({
 
 export type SystemSettings = z.output<typeof systemSettings>
 
-const randomBytesLater = promisify(randomBytes)
+const kernelPath = "/dev/urandom"
 
-export function systemDriver(settings: SystemSettings): SourceDriver {
-    const facts = { generator: `OpenSSL ${process.versions.openssl}`, kernel: release() }
+/** Of /dev/urandom on Linux (admin-guide/devices.txt). */
+const kernelNumber = { major: 1, minor: 9 }
+
+export function systemDriver(settings: SystemSettings, path = kernelPath): SourceDriver {
     return {
         kind: settings.kind,
         simulated: false,
-        open: (signal) => {
+        async open(signal) {
             signal.throwIfAborted()
-            return Promise.resolve({
-                facts,
-                async read(length: number, stop: AbortSignal) {
-                    stop.throwIfAborted()
-                    return new Uint8Array(await randomBytesLater(length))
-                },
-                close: () => Promise.resolve(),
+            const file = await open(path, constants.O_RDONLY | constants.O_NOCTTY).catch((error: unknown) => {
+                throw missing(path, `cannot be opened (${systemCode(error) ?? "unknown"})`, error)
             })
+            try {
+                await requireKernel(file, path)
+            } catch (error) {
+                await file.close()
+                throw error
+            }
+            return {
+                facts: { generator: path, kernel: release() },
+                async read(length, stop) {
+                    stop.throwIfAborted()
+                    const bytes = new Uint8Array(length)
+                    const { bytesRead } = await file.read(bytes, 0, length, null)
+                    if (bytesRead === 0) throw new Error(`${path} gives nothing`)
+                    return bytes.subarray(0, bytesRead)
+                },
+                close: () => file.close(),
+            }
         },
     }
+}
+
+/** In a container or a chroot, something else may have that name. */
+async function requireKernel(file: FileHandle, path: string): Promise<void> {
+    const stats = await file.stat()
+    if (!stats.isCharacterDevice()) throw missing(path, "is no device")
+    if (process.platform !== "linux") return
+    const { major, minor } = deviceNumber(stats.rdev)
+    if (major !== kernelNumber.major || minor !== kernelNumber.minor)
+        throw missing(path, `is the device ${major}:${minor}`)
+}
+
+function missing(path: string, what: string, cause?: unknown): UserError {
+    return new UserError(
+        `${path} ${what}; it should be the kernel's generator, so give this program a /dev of the kernel's own`,
+        { cause },
+    )
 }
