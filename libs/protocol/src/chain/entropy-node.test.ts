@@ -129,13 +129,16 @@ describe("an entropy node", () => {
         expect(moved?.trail).toBeUndefined()
     })
 
-    test("begins chains of pulses in ascending order", () => {
-        const renewal = (pulseChain: number) => registration({ sequence: 5, pulseChain })
+    test("begins chains of pulses in ascending order, and never goes back to one that it has left", () => {
+        const renewal = (pulseChain: number, sequence = 5) => registration({ sequence, pulseChain })
         const last = plan.pulseChain
         for (const pulseChain of [last, last + 1])
             expect(applied(registered, renewal(pulseChain))).toBe(accepted)
         const refused = ["stale-sequence", { lastPulseChain: last }]
         expect(applied(registered, renewal(last - 1))).toEqual(refused)
+        const moved = apply(registered, renewal(last + 1))
+        expect(applied(moved, renewal(last + 1, 6))).toBe(accepted)
+        expect(applied(moved, renewal(last, 6))).toEqual(["stale-sequence", { lastPulseChain: last + 1 }])
     })
 
     test("owes nothing for the beacons before it registered", () => {
@@ -165,7 +168,7 @@ describe("an entropy node", () => {
         }
     })
 
-    test("is neither registered nor heard on a chain of version 1", () => {
+    test("is neither registered nor heard on a chain of version 1, whatever else is wrong", () => {
         const old = (before: ChainState): ChainState => ({
             ...before,
             genesis: { ...before.genesis, version: 1 },
@@ -175,8 +178,12 @@ describe("an entropy node", () => {
             ...{ message: new Uint8Array(8), proof: new Uint8Array(512) },
         }
         expect(applied(registered, commitment())).toBe(accepted)
-        for (const entry of [registration({ sequence: 5 }), commitment(), pulse])
-            expect(applied(old(registered), entry)).toEqual(["malformed-entry", { version: 1 }])
+        for (const entry of [registration({ sequence: 5 }), commitment(), pulse]) {
+            for (const wrong of [entry, { ...entry, time: state.time - 1 }]) {
+                for (const before of [registered, state])
+                    expect(applied(old(before), wrong)).toEqual(["malformed-entry", { version: 1 }])
+            }
+        }
     })
 })
 
