@@ -1,6 +1,6 @@
 /** The description at /openapi.json, held against OpenAPI 3.1, the routes of the server, and what it answers. */
-import { openApiDocument, operations } from "@tallylight/pdl/http/openapi.js"
 import { Validator } from "@seriousme/openapi-schema-validator"
+import { openApiDocument, operations } from "@tallylight/pdl/http/openapi.js"
 import { addReadSide } from "@tallylight/pdl/http/read-side.js"
 import { sampleLedger } from "@tallylight/protocol/sample/scenario.js"
 import { Ajv2020 } from "ajv/dist/2020.js"

@@ -3,7 +3,8 @@
  * passes, then returns the code with which the cheat is turned down.
  */
 import { Intake } from "@tallylight/pdl/limits/intake.js"
-import { ProofPool, rankOf } from "@tallylight/pdl/proofs/pool.js"
+import { ProofPool } from "@tallylight/pdl/proofs/pool.js"
+import { rankOf } from "@tallylight/pdl/proofs/rank.js"
 import { makeAdmission } from "@tallylight/protocol/chain/admission.js"
 import { signHello } from "@tallylight/protocol/chain/hello.js"
 import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"

@@ -1,7 +1,7 @@
 import { toHex } from "@tallylight/crypto/bytes.js"
 import { vrfPublicKey } from "@tallylight/crypto/ecvrf.js"
 import { ed25519PublicKey } from "@tallylight/crypto/ed25519.js"
-import type { ChainKeys } from "@tallylight/pdl/chain/chain.js"
+import type { ChainKeys } from "@tallylight/pdl/chain/keys.js"
 import type { Parameters } from "@tallylight/protocol/ledger/entry.js"
 import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 

@@ -1,5 +1,5 @@
 import { Chain } from "@tallylight/pdl/chain/chain.js"
-import type { ChainOptions } from "@tallylight/pdl/chain/chain.js"
+import type { ChainOptions } from "@tallylight/pdl/chain/options.js"
 import type { Channel } from "@tallylight/protocol/ports/channel.js"
 import { channelPair } from "@tallylight/protocol/ports/channel-pair.js"
 import type { Line, LineOptions } from "@tallylight/protocol/ports/channel-pair.js"

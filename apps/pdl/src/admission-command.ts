@@ -1,5 +1,4 @@
 /** `pdl admit`, `pdl remove` and `pdl admitted`: the operator's list of parties. */
-import { pdlConfig } from "./config.ts"
 import { fromHex, toHex } from "@tallylight/crypto/bytes.js"
 import { isEd25519PublicKey } from "@tallylight/crypto/ed25519.js"
 import { addOptions } from "@tallylight/node/cli.js"
@@ -18,6 +17,7 @@ import { nameOf } from "@tallylight/protocol/ledger/state.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Command } from "commander"
+import { pdlConfig } from "./config.ts"
 import { AdmissionList } from "./operator/admission-list.ts"
 import type { Listed } from "./operator/admission-list.ts"
 

@@ -1,6 +1,4 @@
 /** `pdl doctor`: whether a ledger server would run here, and what to do where it would not. */
-import type { PdlConfig } from "./config.ts"
-import { addressCheck, bytesPerDay, certificateCheck, chainChecks } from "./doctor.ts"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { lookIntoDataDir } from "@tallylight/node/data-dir.js"
 import { runDoctor } from "@tallylight/node/doctor.js"
@@ -9,6 +7,8 @@ import { configCheck, dataDirCheck, holderCheck } from "@tallylight/node/doctor-
 import { diskCheck, nodeCheck, openFilesCheck } from "@tallylight/node/doctor-machine.js"
 import { lockHolder } from "@tallylight/node/process-lock.js"
 import { Command } from "commander"
+import type { PdlConfig } from "./config.ts"
+import { addressCheck, bytesPerDay, certificateCheck, chainChecks } from "./doctor.ts"
 import { chainFolders } from "./hosting/chain-folder.ts"
 
 type Options = CommonOptions & { readonly json?: true }

@@ -1,7 +1,3 @@
-import { LedgerClock } from "../ledger/clock.ts"
-import { LedgerWriter } from "../ledger/writer.ts"
-import { Intake } from "../limits/intake.ts"
-import { ProofPool } from "../proofs/pool.ts"
 import { signCheckpoint } from "@tallylight/crypto/checkpoint.js"
 import { rangeRoot } from "@tallylight/crypto/merkle.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
@@ -14,6 +10,10 @@ import { ownThread } from "@tallylight/protocol/ports/verifier.js"
 import { sampleLedger } from "@tallylight/protocol/sample/scenario.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import { expect, test } from "vitest"
+import { LedgerClock } from "../ledger/clock.ts"
+import { LedgerWriter } from "../ledger/writer.ts"
+import { Intake } from "../limits/intake.ts"
+import { ProofPool } from "../proofs/pool.ts"
 import { Acceptance } from "./acceptance.ts"
 
 /** What becomes of the sample's first pulse where `meanwhile` happens to the state while its proof is verified. */

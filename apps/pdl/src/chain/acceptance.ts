@@ -2,7 +2,6 @@
  * From a message to a durable entry and its receipt: the cheap checks against the state, the proofs, then the
  * cheap checks again inside the writer, because the state moves while proofs are verified.
  */
-import type { Appended, LedgerWriter } from "../ledger/writer.ts"
 import { isDeepStrictEqual } from "node:util"
 import { toHex } from "@tallylight/crypto/bytes.js"
 import { sha256 } from "@tallylight/crypto/hash.js"
@@ -18,10 +17,11 @@ import type { SentEntry } from "@tallylight/protocol/ledger/verify.js"
 import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { Refusal, require } from "@tallylight/protocol/wire/refusal.js"
+import type { Appended, LedgerWriter } from "../ledger/writer.ts"
 import { Census } from "../limits/census.ts"
 import type { Intake } from "../limits/intake.ts"
-import { isCommittee, rankOf } from "../proofs/pool.ts"
-import type { ProofLane } from "../proofs/pool.ts"
+import type { ProofLane } from "../proofs/lane.ts"
+import { isCommittee, rankOf } from "../proofs/rank.ts"
 import type { Meter } from "./meter.ts"
 
 /** Receipts that an identical resend can still fetch: half a kilobyte each. */

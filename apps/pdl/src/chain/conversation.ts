@@ -1,45 +1,22 @@
 /** What a PDL answers to each message on one connection (PROTOCOL.md §8). */
-import type { LogTree } from "../ledger/tree.ts"
 import { equalBytes } from "@tallylight/crypto/bytes.js"
 import { wireVersion } from "@tallylight/protocol/chain/genesis.js"
 import { signWelcome, verifyHello } from "@tallylight/protocol/chain/hello.js"
 import type { Role } from "@tallylight/protocol/chain/hello.js"
-import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
-import type { EntryKind } from "@tallylight/protocol/ledger/entry.js"
-import type { ChainState, OpenRound } from "@tallylight/protocol/ledger/state.js"
+import type { OpenRound } from "@tallylight/protocol/ledger/state.js"
 import type { SentEntry } from "@tallylight/protocol/ledger/verify.js"
-import type { Random, UnixMs } from "@tallylight/protocol/ports/clock.js"
-import type { Head } from "@tallylight/protocol/ports/ledger-store.js"
+import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
 import { encodeThreshold, threshold } from "@tallylight/protocol/round/eligibility.js"
 import type { Message, RequestType } from "@tallylight/protocol/wire/messages.js"
 import type { Handlers, Peer } from "@tallylight/protocol/wire/peer.js"
 import { Refusal, require } from "@tallylight/protocol/wire/refusal.js"
-import type { Acceptance } from "./acceptance.ts"
-import type { Decryptions } from "./decryptions.ts"
+import type { ServedChain } from "./served-chain.ts"
 import { parseKinds } from "./subscription.ts"
 import type { Subscription } from "./subscription.ts"
 
 /** An answer ends with the entry that crosses this: so many may wait for a slow reader, on every connection. */
 const answerBytes = 64 * 1024
-
-/** A chain, as far as those who are connected to it may ask it and change it. */
-export type ServedChain = {
-    /** Its id. */
-    readonly chain: Uint8Array
-    readonly state: ChainState
-    readonly head: Head
-    readonly tree: Pick<LogTree, "inclusion" | "consistency">
-    readonly messageKey: Signer
-    readonly acceptance: Pick<Acceptance, "accept" | "receiptOf">
-    readonly decryptions: Pick<Decryptions, "join" | "leave">
-    readonly random: Random
-    readonly now: () => UnixMs
-    readonly entries: (from: number, limit: number, mostBytes: number) => Promise<Uint8Array[]>
-    readonly ticketIndex: (round: number) => number
-    readonly subscribe: (peer: Peer, from: number, kinds: ReadonlySet<EntryKind> | undefined) => Subscription
-    readonly unsubscribe: (subscription: Subscription) => void
-}
 
 export class Conversation {
     readonly #chain: ServedChain
@@ -120,7 +97,7 @@ export class Conversation {
     /** The connection is gone. */
     end(peer: Peer): void {
         this.#chain.decryptions.leave(peer)
-        if (this.#subscription !== undefined) this.#chain.unsubscribe(this.#subscription)
+        if (this.#subscription !== undefined) this.#chain.followers.unsubscribe(this.#subscription)
     }
 
     #hello(body: Message<"ReqHello">, peer: Peer): Message<"RespHello"> {
@@ -183,7 +160,7 @@ export class Conversation {
         require(body.index === null || body.round === null, "malformed", { path: "ReqSubscribe.round" })
         const from = body.round === null ? (body.index ?? size) : this.#chain.ticketIndex(body.round)
         require(from <= size, "no-such-entry", { size })
-        this.#subscription = this.#chain.subscribe(peer, from, kinds)
+        this.#subscription = this.#chain.followers.subscribe(peer, from, kinds)
         return { from, size }
     }
 }

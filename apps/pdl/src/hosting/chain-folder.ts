@@ -4,7 +4,7 @@ import { join } from "node:path"
 import type { DataDir } from "@tallylight/node/data-dir.js"
 import { readKeyFile } from "@tallylight/node/key-files.js"
 import { systemCode, UserError } from "@tallylight/node/user-error.js"
-import type { ChainKeys } from "../chain/chain.ts"
+import type { ChainKeys } from "../chain/keys.ts"
 
 export type ChainFolder = {
     /** Of the folder, for messages and logs. */

@@ -9,8 +9,8 @@ import type { Chain } from "../chain/chain.ts"
 import type { Meter } from "../chain/meter.ts"
 import type { LimitName } from "../config.ts"
 import type { RoundPlace } from "../ledger/round-index.ts"
-import { ranks } from "../proofs/pool.ts"
 import type { ProofPool } from "../proofs/pool.ts"
+import { ranks } from "../proofs/rank.ts"
 
 const seconds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 const fastSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
@@ -156,11 +156,11 @@ export class PdlMetrics {
         )
         each("connections", "Open WebSockets.", ({ connections }) => connections)
         each("requests_in_work", "Requests whose answers are not taken yet.", ({ working }) => working)
-        each("subscribers", "Connections that follow the ledger.", ({ subscribers }) => subscribers.count)
+        each("subscribers", "Connections that follow the ledger.", ({ followers }) => followers.count)
         each(
             "subscriber_lag_entries",
             "How many entries the slowest of them is behind.",
-            ({ subscribers }) => subscribers.lag,
+            ({ followers }) => followers.lag,
         )
         each(
             "clock_ahead_seconds",

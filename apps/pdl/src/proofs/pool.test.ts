@@ -5,8 +5,10 @@ import type { Verifier } from "@tallylight/protocol/ports/verifier.js"
 import { sampleLedger } from "@tallylight/protocol/sample/scenario.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import { expect, test } from "vitest"
-import { ProofPool, rankOf } from "./pool.ts"
-import type { ProofLane, Rank } from "./pool.ts"
+import type { ProofLane } from "./lane.ts"
+import { ProofPool } from "./pool.ts"
+import { rankOf } from "./rank.ts"
+import type { Rank } from "./rank.ts"
 
 /** `count` claims of which nothing is known but the name. */
 function claims(name: string, count: number): Claim[] {

@@ -1,0 +1,80 @@
+/** Everybody who is connected to a chain: let in, expected to say hello, and counted until they go. */
+import type { Channel } from "@tallylight/protocol/ports/channel.js"
+import { closeCodes } from "@tallylight/protocol/ports/channel.js"
+import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import { openPeer } from "@tallylight/protocol/wire/peer.js"
+import type { Peer, PeerOptions } from "@tallylight/protocol/wire/peer.js"
+import { Conversation } from "./conversation.ts"
+import type { Meter } from "./meter.ts"
+import type { ServedChain } from "./served-chain.ts"
+
+export type ConnectionLimits = PeerOptions["limits"] & {
+    /** For a connection to say hello. */
+    readonly helloMs: number
+}
+
+type Options = {
+    readonly chain: ServedChain
+    readonly clock: Clock
+    readonly limits: ConnectionLimits
+    readonly requestTimeoutMs: number
+    readonly meter: Meter | undefined
+    readonly onFault: (error: unknown) => void
+}
+
+export class Connections {
+    readonly #options: Options
+    readonly #peers = new Set<Peer>()
+
+    constructor(options: Options) {
+        this.#options = options
+    }
+
+    get count(): number {
+        return this.#peers.size
+    }
+
+    /** Requests of all of them that are worked on, or whose answers are not taken. */
+    get working(): number {
+        return [...this.#peers].reduce((sum, { working }) => sum + working, 0)
+    }
+
+    /** Talks to whoever is at the other end until they go; `address` is whom limits per address count it to. */
+    async serve(channel: Channel, address?: string): Promise<void> {
+        const { chain, clock, limits, requestTimeoutMs, meter, onFault } = this.#options
+        const conversation = new Conversation(chain, address)
+        const peer = openPeer({
+            ...{ side: "listener", chain: chain.chain, handlers: conversation.handlers },
+            channel: meter?.channel(channel) ?? channel,
+            ...{ clock, limits, requestTimeoutMs, onFault },
+            onFull: () => meter?.reached("concurrentRequests"),
+            onRefusal: (code) => {
+                meter?.refused(code)
+                if (code === "over-budget") meter?.reached("failures")
+            },
+        })
+        this.#peers.add(peer)
+        void this.#expectHello(conversation, peer)
+        await peer.closed
+        this.#peers.delete(peer)
+        conversation.end(peer)
+    }
+
+    /** Says goodbye to everybody. */
+    close(): void {
+        for (const peer of this.#peers) peer.close(closeCodes.goingAway, "the server is stopping")
+    }
+
+    async #expectHello(conversation: Conversation, peer: Peer): Promise<void> {
+        const { clock, limits, meter } = this.#options
+        const gone = new AbortController()
+        void peer.closed.then(() => gone.abort())
+        const late = await clock.sleep(limits.helloMs, gone.signal).then(
+            () => !conversation.greeted,
+            () => false,
+        )
+        if (!late) return
+        meter?.reached("helloMs")
+        peer.close(closeCodes.policy, "no hello came in time")
+    }
+}
