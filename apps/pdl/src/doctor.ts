@@ -1,27 +1,26 @@
 /** What `pdl doctor` looks at beside what it has in common with the other apps: chains, their clock, the port. */
-import type { PdlConfig } from "./config.ts"
 import { once } from "node:events"
 import { stat } from "node:fs/promises"
 import { connect, createServer } from "node:net"
 import { join } from "node:path"
-import { equalBytes, toHex } from "@tallylight/crypto/bytes.js"
+import { toHex } from "@tallylight/crypto/bytes.js"
 import { openCheckpoint } from "@tallylight/crypto/checkpoint.js"
-import { vrfPublicKey } from "@tallylight/crypto/ecvrf.js"
-import { ed25519PublicKey } from "@tallylight/crypto/ed25519.js"
 import { fail, ok, warn } from "@tallylight/node/doctor.js"
 import type { Check, Finding } from "@tallylight/node/doctor.js"
 import { fetchBytes } from "@tallylight/node/fetch-bytes.js"
 import { openSqliteStore } from "@tallylight/node/sqlite-store.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
+import { readCredentials } from "@tallylight/node/tls-files.js"
+import type { TlsFiles } from "@tallylight/node/tls-files.js"
 import { chainId } from "@tallylight/protocol/chain/genesis.js"
 import { decodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
+import { foreignKeys } from "./chain/keys.ts"
+import type { PdlConfig } from "./config.ts"
 import { ledgerPath, readKeys } from "./hosting/chain-folder.ts"
 import type { ChainFolder } from "./hosting/chain-folder.ts"
-import { readCredentials } from "./http/tls-files.ts"
-import type { TlsFiles } from "./http/tls-files.ts"
 import { operatorKeyPath } from "./operator/key.ts"
 
 type Ends = { readonly genesis: Genesis; readonly last: Entry; readonly size: number; readonly note: string }
@@ -68,11 +67,7 @@ function judgeLedger({ genesis, size, note }: Ends): Finding {
 
 async function judgeKeys(folder: ChainFolder, genesis: Genesis): Promise<Finding> {
     const keys = await readKeys(folder)
-    const fits =
-        equalBytes(genesis.ledgerKey, ed25519PublicKey(keys.ledgerSeed)) &&
-        equalBytes(genesis.messageKey, ed25519PublicKey(keys.messageSeed)) &&
-        equalBytes(genesis.vrfKey, vrfPublicKey(keys.vrfSeed))
-    if (!fits)
+    if (foreignKeys(genesis, keys).length > 0)
         return fail(
             `the files in ${join(folder.path, "keys")} are not the keys in the first entry of this chain`,
             "keys were mixed up: put the ones back that belong to this ledger",

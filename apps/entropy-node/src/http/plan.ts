@@ -1,9 +1,9 @@
 /** Settings and what their files hold, checked: plain data, which worker processes are sent as it is. */
 import { isLoopback } from "@tallylight/node/loopback.js"
+import { readCredentials } from "@tallylight/node/tls-files.js"
+import type { Credentials } from "@tallylight/node/tls-files.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
-import { readCredentials } from "./credentials.ts"
-import type { Credentials } from "./credentials.ts"
 import type { HttpSettings } from "./settings.ts"
 import { readTokens } from "./tokens.ts"
 import type { KnownToken } from "./tokens.ts"

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
 import { Server as TlsServer } from "node:tls"
 import { HeldBytes } from "@tallylight/node/held-bytes.js"
+import type { Credentials } from "@tallylight/node/tls-files.js"
 import { systemCode, UserError } from "@tallylight/node/user-error.js"
 import { wsChannel } from "@tallylight/node/ws-channel.js"
 import { webSocketOptions } from "@tallylight/node/ws-options.js"
@@ -17,7 +18,6 @@ import { Door } from "../limits/door.ts"
 import { countTimeouts, limitRate, patience } from "../limits/http.ts"
 import { addReadSide, answerError } from "./read-side.ts"
 import type { ReadSide } from "./read-side.ts"
-import type { Credentials } from "./tls-files.ts"
 
 export type ServerConfig = Pick<
     PdlConfig,

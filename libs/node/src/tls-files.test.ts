@@ -1,11 +1,13 @@
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { UserError } from "@tallylight/node/user-error.js"
+
 import { afterEach, beforeEach, expect, test } from "vitest"
-import { makeCertificate } from "../../../../test/certificates.ts"
-import type { Certificate } from "../../../../test/certificates.ts"
+
+import { makeCertificate } from "../../../test/certificates.ts"
+import type { Certificate } from "../../../test/certificates.ts"
 import { readCredentials } from "./tls-files.ts"
+import { UserError } from "./user-error.ts"
 
 let folder: string
 let files: { readonly certFile: string; readonly keyFile: string }

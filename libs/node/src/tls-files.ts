@@ -1,13 +1,15 @@
-/** The certificate that a ledger server shows and its secret key, in files that a renewal replaces. */
+/** The certificate that a server shows and its secret key, in files that a renewal replaces. */
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import type { KeyObject } from "node:crypto"
-import { readIfThere } from "@tallylight/node/durable-file.js"
-import { refuseReadableByOthers } from "@tallylight/node/key-files.js"
-import { UserError } from "@tallylight/node/user-error.js"
-import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
-import type { PdlConfig } from "../config.ts"
 
-export type TlsFiles = NonNullable<PdlConfig["tls"]>
+import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
+
+import { readIfThere } from "./durable-file.ts"
+import { refuseReadableByOthers } from "./key-files.ts"
+import { UserError } from "./user-error.ts"
+
+/** A certificate with those of its authorities, and its key, in PEM. */
+export type TlsFiles = { readonly certFile: string; readonly keyFile: string }
 
 /** For Node's TLS servers. `validTo` as in the certificate. */
 export type Credentials = { readonly cert: string; readonly key: string; readonly validTo: string }
