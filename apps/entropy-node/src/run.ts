@@ -20,6 +20,7 @@ import { chainFolder, nodeIdentity, pulsesFolder } from "./node-dir.ts"
 import { addDrawRoute } from "./network/draw-route.ts"
 import { followChain } from "./network/follow-chain.ts"
 import type { FollowedChain } from "./network/follow-chain.ts"
+import { pulseMetrics } from "./pulse-metrics.ts"
 import { openPulseKey } from "./pulses/pulse-key.ts"
 import { openPulses } from "./pulses/pulses.ts"
 import type { Pulses } from "./pulses/pulses.ts"
@@ -101,7 +102,10 @@ async function withPulses(node: Node): Promise<void> {
 async function serve(node: Node, signing: Signing | undefined): Promise<void> {
     const { config, core, identity, log, registry, end } = node
     const plugins: Plugin[] = [(server) => addDrawRoute(server, core, identity)]
-    if (signing !== undefined) plugins.push((server) => addPulseRest(server, signing.pulses.reader))
+    if (signing !== undefined) {
+        pulseMetrics(registry, signing.pulses.reader)
+        plugins.push((server) => addPulseRest(server, signing.pulses.reader))
+    }
     const http = await startHttp({ settings: config.http, core, log, plugins, registry })
     try {
         const status = await core.status()

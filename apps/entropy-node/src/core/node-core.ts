@@ -25,6 +25,8 @@ export type SourceStatus = {
     /** Raw bytes read since the node started. */
     readonly bytes: number
     readonly samples: number
+    /** How often its device failed, or could not be opened, since the node started. */
+    readonly deviceFailures: number
     /**
      * SP 800-90B §4.4: how often each test failed since the node started (at start-up counted apart); and, since the last
      * start-up test began, the longest row of equal samples, and the largest count of a window's first sample.

@@ -178,6 +178,8 @@ describe("a device", () => {
             reason: "there is no such device; plug it in",
             health: { lastFailure: null },
         })
+        const { deviceFailures } = source.status()
+        expect(deviceFailures).toBeGreaterThan(1)
         expect(taken).toEqual([])
         device.plugged = true
         await clock.advance(60_000)
@@ -190,6 +192,7 @@ describe("a device", () => {
         device.plugged = false
         await clock.advance(1000)
         expect(source.status()).toMatchObject({ state: "missing", reason: "the device is gone" })
+        expect(source.status()).toMatchObject({ deviceFailures: 1, health: { startupFailures: 0 } })
         expect(events.at(-1)).toBe("device: the device is gone")
         expect(device.held).toBe(0)
         device.plugged = true

@@ -125,6 +125,7 @@ export class WatchedSource {
             facts: this.#source?.facts ?? {},
             bytes: this.#bytes,
             samples: (this.#bytes * 8) / sampleBits,
+            deviceFailures: this.#failures.device,
             health: {
                 repetitionFailures: this.#failures.repetition,
                 proportionFailures: this.#failures.proportion,

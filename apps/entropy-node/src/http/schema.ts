@@ -115,6 +115,7 @@ const source = z.strictObject({
     sampleBits: z.union([z.literal(1), z.literal(8)]),
     facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
     ...{ bytes: count, samples: count },
+    deviceFailures: count.meta({ description: "How often its device failed, or could not be opened." }),
     health: z
         .strictObject({
             ...{ repetitionFailures: count, proportionFailures: count, startupFailures: count },

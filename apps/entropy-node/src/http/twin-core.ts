@@ -97,7 +97,7 @@ export class TwinCore implements NodeCore {
         return {
             ...{ name, kind: "atecc608a", simulated: true, minEntropy: 4, sampleBits: 8 },
             ...(healthy ? { state: "healthy", reason: "" } : { state: "missing", reason: "unplugged" }),
-            ...{ facts: { serial: "0123ee", locked: true }, bytes: 4096, samples: 4096 },
+            ...{ facts: { serial: "0123ee", locked: true }, bytes: 4096, samples: 4096, deviceFailures: 0 },
             health: {
                 ...{ repetitionFailures: 0, proportionFailures: 0, startupFailures: 0 },
                 ...{ repetitionCutoff: 6, proportionCutoff: 90, longestRepetition: 2, mostFrequent: 9 },

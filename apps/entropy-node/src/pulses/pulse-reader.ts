@@ -29,6 +29,8 @@ export class TooManyPulses extends Error {
 export interface PulseReader {
     /** The last one of that chain, or of the last chain. */
     last(chain: number | "last"): Promise<PublishedPulse | undefined>
+    /** Of every chain that has one, in the order of their numbers. */
+    lastOfEach(): Promise<readonly PublishedPulse[]>
     at(chain: number, index: number): Promise<PublishedPulse | undefined>
     byTime(time: UnixMs, which: PulseTime): Promise<PublishedPulse | undefined>
     /**

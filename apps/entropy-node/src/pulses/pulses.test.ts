@@ -5,6 +5,7 @@ import { join } from "node:path"
 
 import { toHex, utf8 } from "@tallylight/crypto/bytes.js"
 import { sha512 } from "@tallylight/crypto/hash.js"
+import { newRegistry } from "@tallylight/node/metrics.js"
 import { FolderInUse } from "@tallylight/node/process-lock.js"
 import { SqliteConnection } from "@tallylight/node/sqlite-connection.js"
 import { UserError } from "@tallylight/node/user-error.js"
@@ -22,6 +23,7 @@ import { findFaults } from "./foreign-verifier.ts"
 import type { ServedPulse } from "./foreign-verifier.ts"
 import { createPulseKey, openPulseKey } from "./pulse-key.ts"
 import type { External, PulseDelayed } from "./pulse-maker.ts"
+import { pulseMetrics } from "../pulse-metrics.ts"
 import type { PublishedPulse, PulseReader } from "./pulse-reader.ts"
 import { createPulses, openPulses } from "./pulses.ts"
 import type { BeaconPulses, Pulses } from "./pulses.ts"
@@ -161,6 +163,25 @@ function beacon(ordinal: number, output = ordinal): Parameters<BeaconPulses["pul
     const external = { source: "chain a", statusCode: 0, value: sha512(utf8(`output ${output}`)) }
     return { ordinal, time: clock.now(), external }
 }
+
+test("the last pulse of each chain is known, and when it was made is a metric", async () => {
+    const pulses = await open(minute)
+    const registry = newRegistry()
+    pulseMetrics(registry, pulses.reader)
+    expect(await pulses.reader.lastOfEach()).toStrictEqual([])
+    await running(pulses, () => until(async () => (await lastTime(pulses)) === clock.now()))
+    const followed = await pulses.follow("a")
+    await followed.pulseOf(beacon(3))
+    const last = await followed.pulseOf(beacon(4))
+    const [periodic, ofBeacons] = await pulses.reader.lastOfEach()
+    expect(periodic).toStrictEqual(await pulses.reader.last(1))
+    expect(ofBeacons).toStrictEqual(last)
+    const line = (chain: number, time: number): string =>
+        `tallylight_entropy_pulse_timestamp_seconds{chain="${chain}"} ${time / 1000}`
+    const metrics = await registry.metrics()
+    expect(metrics).toContain(line(1, periodic?.pulse.timeStamp ?? 0))
+    expect(metrics).toContain(line(2, last.pulse.timeStamp))
+})
 
 describe("a periodic chain", () => {
     test("has a pulse at each multiple of its period, across hours, days, months and years", async () => {

@@ -37,6 +37,11 @@ export class SqlitePulseReader implements PulseReader {
             : this.#one("chain = ? ORDER BY idx DESC LIMIT 1", chain)
     }
 
+    lastOfEach(): Promise<readonly PublishedPulse[]> {
+        const last = "SELECT MAX(idx) FROM pulses WHERE pulses.chain = chains.chain"
+        return this.#all(`(chain, idx) IN (SELECT chain, (${last}) FROM chains) ORDER BY chain`)
+    }
+
     at(chain: number, index: number): Promise<PublishedPulse | undefined> {
         return this.#one("chain = ? AND idx = ?", chain, index)
     }
