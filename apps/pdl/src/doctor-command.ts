@@ -8,8 +8,9 @@ import { diskCheck, nodeCheck, openFilesCheck } from "@tallylight/node/doctor-ma
 import { lockHolder } from "@tallylight/node/process-lock.js"
 import { Command } from "commander"
 import type { PdlConfig } from "./config.ts"
-import { addressCheck, bytesPerDay, certificateCheck, chainChecks } from "./doctor.ts"
+import { bytesPerDay, chainChecks } from "./hosting/chain-checks.ts"
 import { chainFolders } from "./hosting/chain-folder.ts"
+import { addressCheck, certificateCheck } from "./http/address-checks.ts"
 
 type Options = CommonOptions & { readonly json?: true }
 type Load = (options: CommonOptions) => Promise<PdlConfig>

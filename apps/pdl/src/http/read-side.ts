@@ -2,15 +2,15 @@
 import { toHex } from "@tallylight/crypto/bytes.js"
 import { encodeEntryBundle, parseTilePath } from "@tallylight/crypto/tiles.js"
 import type { Tile } from "@tallylight/crypto/tiles.js"
-import { decodeEntry, encodeEntry } from "@tallylight/protocol/ledger/entry.js"
+import { encodeEntry } from "@tallylight/protocol/ledger/entry.js"
 import { toJson } from "@tallylight/protocol/ledger/json.js"
-import type { Json } from "@tallylight/protocol/ledger/json.js"
 import { Refusal, require } from "@tallylight/protocol/wire/refusal.js"
 import type { FastifyInstance, FastifyReply } from "fastify"
 import type { z } from "zod"
 import type { Chain } from "../chain/chain.ts"
-import type { RoundPlace } from "../ledger/round-index.ts"
 import { expensive } from "../limits/http.ts"
+import { answerError } from "./failure.ts"
+import { entryJson, roundJson, summary } from "./json.ts"
 import { openApiDocument } from "./openapi.ts"
 import { page, roundNumber } from "./schema.ts"
 
@@ -114,65 +114,6 @@ export function addReadSide(server: FastifyInstance, { chains, unready, onFailur
     )
 }
 
-function summary(id: string, { state, head, connections, stopped }: Chain): Record<string, Json> {
-    const { name, origin } = state.genesis
-    const { parties, rounds, current, queue } = state
-    const registered = [...parties.values()].filter(({ revoked }) => !revoked).length
-    return {
-        ...{
-            id,
-            name,
-            origin,
-            size: head.size,
-            rounds,
-            phase: stopped ? "stopped" : (current?.phase ?? "idle"),
-        },
-        ...{ queued: queue.length, parties: registered, connections },
-    }
-}
-
-function entryJson(index: number, bytes: Uint8Array): Json {
-    return { index, entry: toJson(decodeEntry(bytes)), bytes: toHex(bytes) }
-}
-
-/** A round with everything needed to check it alone, and the proof that its beacon is in the log. */
-async function roundJson(chain: Chain, id: string, place: RoundPlace): Promise<Json> {
-    const { round, status, request, entries, beacon } = place
-    const { genesis } = chain.state
-    const { size, checkpoint } = chain.head
-    const shown: Json[] = []
-    for (const run of runsOf([request, ...entries])) {
-        const [from = 0] = run
-        const read = await chain.entries(from, run.length)
-        shown.push(...read.map((bytes, at) => entryJson(from + at, bytes)))
-    }
-    const found = beacon === undefined ? undefined : await beaconOf(chain, beacon)
-    return {
-        ...{ chain: id, round, status, output: found?.output ?? null, index: beacon ?? null },
-        keys: toJson({ ledger: genesis.ledgerKey, message: genesis.messageKey, vrf: genesis.vrfKey }),
-        entries: shown,
-        inclusion: beacon === undefined ? null : toJson((await chain.tree.inclusion(beacon, size)).proof),
-        checkpoint,
-    }
-}
-
-/** Neighbours together: a round of a thousand parties is a few reads, not thousands. */
-function runsOf(indices: readonly number[]): number[][] {
-    const runs: number[][] = []
-    for (const index of indices) {
-        const last = runs.at(-1)
-        if (last?.at(-1) === index - 1) last.push(index)
-        else runs.push([index])
-    }
-    return runs
-}
-
-async function beaconOf(chain: Chain, index: number): Promise<{ output: string } | undefined> {
-    const [bytes] = await chain.entries(index, 1)
-    const entry = bytes && decodeEntry(bytes)
-    return entry?.kind === "beacon" ? { output: toHex(entry.output) } : undefined
-}
-
 async function tileBytes(chain: Chain, tile: Tile): Promise<Uint8Array> {
     const { index, width } = tile
     const start = index * 256
@@ -193,27 +134,4 @@ function parse<T>(schema: z.ZodType<T>, input: unknown, path: string): T {
         path: [path, ...(issue?.path ?? [])].join("."),
         problem: issue?.message ?? "",
     })
-}
-
-function statusOf({ code }: Refusal): number {
-    if (code === "rate-limited") return 429
-    if (code === "shutting-down") return 503
-    return code === "no-such-entry" || code === "wrong-chain" ? 404 : 400
-}
-
-export function answerError(
-    error: unknown,
-    reply: FastifyReply,
-    onFailure: ReadSide["onFailure"],
-): FastifyReply {
-    if (error instanceof Refusal) {
-        return reply
-            .code(statusOf(error))
-            .send({ code: error.code, detail: error.message, facts: error.facts })
-    }
-    // Fastify's own refusals of a request carry a status; anything else is a defect of ours, and stays here.
-    const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500
-    if (status >= 500) onFailure(error)
-    const detail = status < 500 && error instanceof Error ? error.message : "internal error"
-    return reply.code(status).send({ code: status < 500 ? "malformed" : "internal", detail, facts: {} })
 }

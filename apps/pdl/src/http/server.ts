@@ -16,7 +16,8 @@ import type { LimitName, PdlConfig } from "../config.ts"
 import { ClientAddresses } from "../limits/client-address.ts"
 import { Door } from "../limits/door.ts"
 import { countTimeouts, limitRate, patience } from "../limits/http.ts"
-import { addReadSide, answerError } from "./read-side.ts"
+import { answerError } from "./failure.ts"
+import { addReadSide } from "./read-side.ts"
 import type { ReadSide } from "./read-side.ts"
 
 export type ServerConfig = Pick<

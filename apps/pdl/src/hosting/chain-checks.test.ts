@@ -1,18 +1,16 @@
 import { copyFile, mkdtemp, rename, rm, truncate } from "node:fs/promises"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { initDataDir, lookIntoDataDir } from "@tallylight/node/data-dir.js"
 import { examine } from "@tallylight/node/doctor.js"
 import type { Check } from "@tallylight/node/doctor.js"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { pdlConfig } from "./config.ts"
-import { addressCheck, bytesPerDay, chainChecks, judgeLedgerTime } from "./doctor.ts"
-import { chainFolders, ledgerPath } from "./hosting/chain-folder.ts"
-import type { ChainFolder } from "./hosting/chain-folder.ts"
-import { makeChain } from "./hosting/create.ts"
-import { operatorKeyPath } from "./operator/key.ts"
+import { pdlConfig } from "../config.ts"
+import { bytesPerDay, chainChecks, judgeLedgerTime } from "./chain-checks.ts"
+import { chainFolders, ledgerPath } from "./chain-folder.ts"
+import type { ChainFolder } from "./chain-folder.ts"
+import { makeChain } from "./create.ts"
+import { operatorKeyPath } from "../operator/key.ts"
 
 const never = new AbortController().signal
 
@@ -86,17 +84,4 @@ test.each([
     [5001, "fail"],
 ])("a ledger %i ms ahead of this machine is %s", (aheadMs, verdict) => {
     expect(judgeLedgerTime(1_800_000_000_000 + aheadMs, 1_800_000_000_000)).toMatchObject({ verdict })
-})
-
-test("the address is free, or the server's own", async () => {
-    const nobody = (): Promise<undefined> => Promise.resolve(undefined)
-    const other = createServer((_, response) => response.writeHead(404).end())
-    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve))
-    const { port } = other.address() as AddressInfo
-    const here = { host: "127.0.0.1", port }
-    expect((await look([addressCheck(here, nobody)])).address).toMatch(/^fail: the server could not listen/)
-    expect((await look([addressCheck(here, () => Promise.resolve(1))])).address).toMatch(/^fail/)
-    other.closeAllConnections()
-    await new Promise((resolve) => other.close(resolve))
-    expect((await look([addressCheck(here, nobody)])).address).toBe(`ok: port ${port} of 127.0.0.1 is free`)
 })
