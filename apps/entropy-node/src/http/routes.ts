@@ -1,78 +1,18 @@
 /** The routes that every serving process answers by itself. */
 import swaggerUi from "@fastify/swagger-ui"
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify"
+import type { FastifyInstance } from "fastify"
 import type { NodeStatus } from "../core/node-core.ts"
-import { callerOf, checkHost, requireAdmin } from "./caller.ts"
+import { requireAdmin } from "./caller.ts"
 import type { Door } from "./caller.ts"
-import { amplifiedOrigin, makeData } from "./data.ts"
+import { makeData } from "./data.ts"
 import { openApiDocument } from "./openapi.ts"
-import { heatmapOf, heatmapSide, imageOf, sampleRate, soundOf } from "./pictures.ts"
-import { answerOf, Problem } from "./problem.ts"
+import { addPictures } from "./picture-routes.ts"
 import { answerRandom, randomPath } from "./random.ts"
-import {
-    consumptionChange,
-    dataRequest,
-    heatmapQuery,
-    imageQuery,
-    parse,
-    queueChange,
-    soundQuery,
-} from "./schema.ts"
-import { paid, privately } from "./serving.ts"
-import type { OriginHeaders, Serving } from "./serving.ts"
-import type { Caller } from "./tokens.ts"
-
-declare module "fastify" {
-    interface FastifyContextConfig {
-        /** Answered without a token too, wherever there are tokens. */
-        open?: boolean
-    }
-    interface FastifyRequest {
-        /** Who asks; undefined on open routes. */
-        caller: Caller | undefined
-        /** What `make` gives, for which the caller pays so many bytes; see serving.ts. On routes that are not open. */
-        paid: <Made>(bytes: number, make: (allowance: OriginHeaders) => Made | Promise<Made>) => Promise<Made>
-    }
-}
+import { known } from "./rules.ts"
+import { consumptionChange, dataRequest, parse, queueChange } from "./schema.ts"
+import type { Serving } from "./serving.ts"
 
 const open = { config: { open: true } } as const
-
-export type Refuse = (error: unknown, reply: FastifyReply) => FastifyReply
-
-export function refuser({ onDefect }: Serving): Refuse {
-    return (error, reply) => {
-        const { status, headers, body } = answerOf(error, onDefect)
-        return reply.code(status).headers(headers).send(body)
-    }
-}
-
-/** What holds for every route of a server, plugins' included. Before any of them is added. */
-export function addRules(server: FastifyInstance, serving: Serving, door: Door, refuse: Refuse): void {
-    const { admission, counts } = serving
-    server.decorateRequest("caller", undefined)
-    server.decorateRequest("paid", function (bytes, make) {
-        return paid(serving, known(this), bytes, make)
-    })
-    // Pages of other sites may send it without being allowed to; JSON they may not.
-    server.removeContentTypeParser("text/plain")
-    server.addHook("onRequest", (request, reply, next) => {
-        reply.headers(privately)
-        checkHost(request.headers, door, admission)
-        if (request.routeOptions.config.open !== true)
-            request.caller = callerOf(request.headers, door, admission)
-        next()
-    })
-    server.addHook("onResponse", ({ method, routeOptions }, reply, next) => {
-        // What was answered elsewhere was counted there.
-        if (routeOptions.config.forwarded !== true && (routeOptions.url !== randomPath || method === "HEAD"))
-            counts.answered(method, routeOptions.url ?? "none", reply.statusCode)
-        next()
-    })
-    server.setErrorHandler((error, _, reply) => refuse(error, reply))
-    server.setNotFoundHandler((_, reply) =>
-        refuse(new Problem("no-such-route", "there is no such route; /docs shows those there are"), reply),
-    )
-}
 
 export async function addRoutes(server: FastifyInstance, serving: Serving, door: Door): Promise<void> {
     const { core } = serving
@@ -132,54 +72,6 @@ export async function addRoutes(server: FastifyInstance, serving: Serving, door:
     await addDescription(server)
 }
 
-/** Each is small enough to be made in one turn; nothing of it is kept. */
-function addPictures(server: FastifyInstance, serving: Serving): void {
-    const drawn = (
-        path: string,
-        type: string,
-        plan: (query: unknown) => {
-            readonly bytes: number
-            /** Of what is sent, in bytes, but for some headers. */
-            readonly length: number
-            readonly make: (bytes: Uint8Array) => Uint8Array
-        },
-    ): void => {
-        server.get(path, { exposeHeadRoute: false }, async (request, reply) => {
-            const { bytes, length, make } = plan(request.query)
-            serving.held.hold(reply.raw, length)
-            const origin = await amplifiedOrigin(serving)
-            return paid(serving, known(request), bytes, async (allowance) => {
-                const content = await serving.turns.take(reply.raw, async () =>
-                    make(await origin.take(bytes)),
-                )
-                serving.counts.gave("fortuna", bytes)
-                return reply
-                    .headers({ ...origin.headers(), ...allowance })
-                    .type(type)
-                    .send(content)
-            })
-        })
-        server.head(path, (_, reply) => reply.type(type).send())
-    }
-    drawn("/v1/image/random", "image/png", (query) => {
-        const { width, height } = parse(imageQuery, query)
-        const most = serving.limits.imagePixels
-        if (Math.max(width, height) > most)
-            throw new Problem("malformed", `width and height: at most ${most} pixels`, { most })
-        const bytes = 3 * width * height
-        return { bytes, length: bytes, make: (bytes) => imageOf(bytes, width, height) }
-    })
-    drawn("/v1/image/heatmap", "image/png", (query) => {
-        const { pairs } = parse(heatmapQuery, query)
-        return { bytes: 2 * pairs, length: heatmapSide ** 2, make: heatmapOf }
-    })
-    drawn("/v1/sound", "audio/wav", (query) => {
-        const { seconds } = parse(soundQuery, query)
-        const bytes = 2 * sampleRate * seconds
-        return { bytes, length: bytes, make: soundOf }
-    })
-}
-
 async function addDescription(server: FastifyInstance): Promise<void> {
     const document = openApiDocument()
     server.get("/openapi.json", open, () => document)
@@ -218,9 +110,4 @@ function healthOf({ unready, simulated, sources }: NodeStatus) {
             ...{ name, kind, simulated, state, reason },
         })),
     }
-}
-
-function known({ caller }: FastifyRequest): Caller {
-    if (caller === undefined) throw new Error("a route that is not open was answered without a caller")
-    return caller
 }
