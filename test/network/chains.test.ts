@@ -1,4 +1,7 @@
-import { writeFile } from "node:fs/promises"
+import { once } from "node:events"
+import { readFile, writeFile } from "node:fs/promises"
+import { createServer } from "node:net"
+import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { nextLine, nextLines } from "../processes/run.ts"
@@ -18,6 +21,20 @@ type Listening = {
 }
 type Round = { readonly chain: string; readonly contributors: number }
 
+async function freePort(): Promise<number> {
+    const server = createServer().listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const { port } = server.address() as AddressInfo
+    server.close()
+    return port
+}
+
+/** Of a series, by its name and all its labels. */
+function valueOf(metrics: string, series: string): string | undefined {
+    const line = metrics.split("\n").find((one) => one.startsWith(`${series} `))
+    return line?.slice(series.length + 1)
+}
+
 test("one ledger server keeps two chains, each with keys, parameters, parties and requesters of its own", async () => {
     const other = join(stage.folder, "other.jsonc")
     await writeFile(
@@ -28,7 +45,9 @@ test("one ledger server keeps two chains, each with keys, parameters, parties an
     const added = await stage.run("pdl", "add-chain", "--data", "pdl", "--config", other)
     expect(added.code, added.stderr).toBe(0)
 
-    const server = stage.start("pdl", "--json", "--url", "http://127.0.0.1:0", "--data", "pdl")
+    const port = await freePort()
+    const listening = ["--json", "--url", "http://127.0.0.1:0", "--metrics", String(port)]
+    const server = stage.start("pdl", ...listening, "--data", "pdl")
     const { url, chain, chains } = JSON.parse(await nextLine(server)) as Listening
     expect(chain).toBeUndefined()
     expect(chains.map(({ name }) => name)).toEqual(["local", "Other"])
@@ -57,6 +76,29 @@ test("one ledger server keeps two chains, each with keys, parameters, parties an
         const verified = await stage.run("observer", "verify", "--url", url, "--chain", id)
         expect(verified.code, verified.stdout + verified.stderr).toBe(0)
     }
+
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    const folders = [...metrics.matchAll(/^tallylight_ledger_entries\{chain="([^"]+)"\}/gm)].map(
+        ([, name]) => name,
+    )
+    expect(folders).toHaveLength(2)
+    for (const name of folders) {
+        const counted = (metric: string, labels = ""): number =>
+            Number(valueOf(metrics, `${metric}{chain="${name}"${labels}}`))
+        expect(counted("tallylight_rounds_total", ',outcome="beacon"')).toBeGreaterThanOrEqual(2)
+        expect(counted("tallylight_entries_total", ',kind="contribution"')).toBeGreaterThanOrEqual(2)
+        expect(counted("tallylight_receipts_total")).toBeGreaterThanOrEqual(2)
+        expect(counted("tallylight_connections_opened_total")).toBeGreaterThanOrEqual(3)
+        expect(counted("tallylight_commit_seconds_count")).toBeGreaterThanOrEqual(2)
+    }
+    // What docs/OPERATING.md says is worth an alarm can be had.
+    const operating = await readFile(new URL("../../docs/OPERATING.md", import.meta.url), "utf8")
+    const [, ofServer = ""] = operating.split("\n## Metrics\n")
+    const named = [...ofServer.matchAll(/^\| `((?:tallylight|nodejs)_[a-z_0-9]+)/gm)].map(
+        ([, name = ""]) => name,
+    )
+    expect(named.length).toBeGreaterThan(10)
+    for (const name of named) expect(metrics).toContain(`# TYPE ${name} `)
 
     server.kill("SIGTERM")
     expect((await server.ended).code).toBe(0)

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path"
 import { initDataDir, lookIntoDataDir, openDataDir } from "@tallylight/node/data-dir.js"
 import type { DataDir } from "@tallylight/node/data-dir.js"
 import { makeLogger } from "@tallylight/node/logger.js"
+import { newRegistry } from "@tallylight/node/metrics.js"
 import { openSqliteStore } from "@tallylight/node/sqlite-store.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { makePartyRegistration } from "@tallylight/protocol/chain/party.js"
@@ -16,7 +17,9 @@ import { fastify } from "fastify"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import type { Chain } from "../chain/chain.ts"
 import { pdlConfig } from "../config.ts"
+import type { LimitName } from "../config.ts"
 import { addReadSide } from "../http/read-side.ts"
+import { PdlMetrics } from "../metrics/pdl-metrics.ts"
 import { ProofPool } from "../proofs/pool.ts"
 import { runPdl } from "../run.ts"
 import { chainFolder, chainFolders, ledgerPath } from "./chain-folder.ts"
@@ -99,7 +102,9 @@ describe("a data directory", () => {
 describe("a chain that stops by a fault", () => {
     const stop = new AbortController()
     const pool = new ProofPool([ownThread(() => Promise.resolve())])
-    const means = { limits: config.limits, log, clock: new ManualClock(systemClock.now()), pool }
+    const clock = new ManualClock(systemClock.now())
+    const metrics = new PdlMetrics(newRegistry(), clock, Object.keys(config.limits) as LimitName[])
+    const means = { limits: config.limits, log, clock, metrics, pool }
 
     async function hosted(): Promise<HostedChain> {
         const [first] = await chainFolders(dir)

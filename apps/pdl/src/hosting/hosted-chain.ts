@@ -24,7 +24,7 @@ type Means = {
     readonly log: Logger
     readonly clock: Clock
     readonly pool: ProofPool
-    readonly metrics?: PdlMetrics
+    readonly metrics: PdlMetrics
 }
 
 /** Its own, for all its lives. */
@@ -39,8 +39,8 @@ export class HostedChain {
 
     /** Rejects where its ledger or keys are missing or damaged, with a sentence that names the chain's folder. */
     static async open(folder: ChainFolder, means: Means): Promise<HostedChain> {
-        const { limits, clock, pool } = means
-        const own = { limits, clock, log: means.log.child({ chainName: folder.name }), proofs: pool.open() }
+        const { log, pool, ...others } = means
+        const own = { ...others, log: log.child({ chainName: folder.name }), proofs: pool.open() }
         return new HostedChain(folder, own, await open(folder, own))
     }
 
@@ -97,9 +97,8 @@ export class HostedChain {
 }
 
 async function open(folder: ChainFolder, { limits, log, clock, metrics, proofs }: Own): Promise<Opened> {
-    const meter = metrics?.meter(folder.name)
-    const bare = await openSqliteStore(ledgerPath(folder), { create: false })
-    const store = meter?.store(bare) ?? bare
+    const meter = metrics.meter(folder.name)
+    const store = meter.store(await openSqliteStore(ledgerPath(folder), { create: false }))
     const broken = new AbortController()
     try {
         const chain = await Chain.open({
