@@ -1,10 +1,11 @@
 import { once } from "node:events"
-import { readFile, writeFile } from "node:fs/promises"
+import { writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { nextLine, nextLines } from "../processes/run.ts"
+import { documentedMetrics, valueOf } from "./metrics-text.ts"
 import { Stage } from "./stage.ts"
 
 let stage: Stage
@@ -27,12 +28,6 @@ async function freePort(): Promise<number> {
     const { port } = server.address() as AddressInfo
     server.close()
     return port
-}
-
-/** Of a series, by its name and all its labels. */
-function valueOf(metrics: string, series: string): string | undefined {
-    const line = metrics.split("\n").find((one) => one.startsWith(`${series} `))
-    return line?.slice(series.length + 1)
 }
 
 test("one ledger server keeps two chains, each with keys, parameters, parties and requesters of its own", async () => {
@@ -84,19 +79,14 @@ test("one ledger server keeps two chains, each with keys, parameters, parties an
     expect(folders).toHaveLength(2)
     for (const name of folders) {
         const counted = (metric: string, labels = ""): number =>
-            Number(valueOf(metrics, `${metric}{chain="${name}"${labels}}`))
+            valueOf(metrics, `${metric}{chain="${name}"${labels}}`)
         expect(counted("tallylight_rounds_total", ',outcome="beacon"')).toBeGreaterThanOrEqual(2)
         expect(counted("tallylight_entries_total", ',kind="contribution"')).toBeGreaterThanOrEqual(2)
         expect(counted("tallylight_receipts_total")).toBeGreaterThanOrEqual(2)
         expect(counted("tallylight_connections_opened_total")).toBeGreaterThanOrEqual(3)
         expect(counted("tallylight_commit_seconds_count")).toBeGreaterThanOrEqual(2)
     }
-    // What docs/OPERATING.md says is worth an alarm can be had.
-    const operating = await readFile(new URL("../../docs/OPERATING.md", import.meta.url), "utf8")
-    const [, ofServer = ""] = operating.split("\n## Metrics\n")
-    const named = [...ofServer.matchAll(/^\| `((?:tallylight|nodejs)_[a-z_0-9]+)/gm)].map(
-        ([, name = ""]) => name,
-    )
+    const named = await documentedMetrics("## Metrics")
     expect(named.length).toBeGreaterThan(10)
     for (const name of named) expect(metrics).toContain(`# TYPE ${name} `)
 

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { nextLine } from "../processes/run.ts"
 import type { Running } from "../processes/run.ts"
+import { documentedMetrics, valueOf } from "./metrics-text.ts"
 import { Stage } from "./stage.ts"
 
 let stage: Stage
@@ -81,6 +82,14 @@ test("parties draw from a node, it signs their beacons, is killed, and goes on w
     expect(again.identity).toBe(node.identity)
     const after = await verified(url, (report) => checked(report, "pulses") >= signed + 3)
     expect(checked(after, "statements")).toBeGreaterThan(0)
+
+    const metrics = await (await fetch(`${again.url}/metrics`)).text()
+    const named = await documentedMetrics("### Metrics of an entropy node")
+    expect(named.length).toBeGreaterThan(5)
+    for (const name of named) expect(metrics).toContain(`# TYPE ${name} `)
+    expect(valueOf(metrics, 'tallylight_entropy_pulse_timestamp_seconds{chain="2"}')).toBeGreaterThan(0)
+    expect(valueOf(metrics, 'tallylight_entropy_drawn_bytes_total{what="draw"}')).toBeGreaterThanOrEqual(64)
+    expect(valueOf(metrics, 'tallylight_entropy_source_healthy{source="simulated-chip"}')).toBe(1)
 
     const report = await made("observer", "verify-pulse", "--url", `${again.url}/beacon/2.0`, "--json")
     expect(JSON.parse(report)).toMatchObject({ class: "verified" })
