@@ -171,6 +171,9 @@ let core: TwinValues
 let server: LedgerServer
 let receipts: ReceiptBook
 let opened: Pulses | undefined
+let logged: string[]
+/** Resolves once what is acted on is durable. */
+let remembered: Promise<void>
 let told: { refused: string[]; idle: string[]; faults: unknown[]; broken: unknown[] }
 /** Calls of the pulses' store that have not come back. */
 let storing: number
@@ -184,6 +187,8 @@ beforeEach(async () => {
     receipts = new ReceiptBook(server.state.chain)
     told = { refused: [], idle: [], faults: [], broken: [] }
     storing = 0
+    logged = []
+    remembered = Promise.resolve()
     await useStore("pulses")
 })
 afterEach(async () => {
@@ -243,11 +248,11 @@ async function connect(state = server.state): Promise<void> {
     const session: Session = { peer, genesis, size: range.size, clockAheadMs: 0, ended }
     const node = { identity, key, hardware: false, pulses: watched(opened!) }
     const signing = new BeaconSigning(node, session, state, clock, receipts, {
-        onLogged: () => undefined,
+        onLogged: (what, { index }, round) => logged.push(`${index}: ${what}, round ${round}`),
         onRefused: (what, { code }) => told.refused.push(`${what}: ${code}`),
         onIdle: (reason) => told.idle.push(reason),
         onBrokenPromise: (broken) => told.broken.push(broken),
-        beforeActing: () => Promise.resolve(),
+        beforeActing: () => remembered,
         onFault,
     })
     server.connect(cut, far)
@@ -297,6 +302,32 @@ describe("what is owed", () => {
         expect(server.asked).toHaveLength(server.logged.length)
     })
 
+    test("is paid with entries that carry the time, and told with their receipts", async () => {
+        await joined()
+        const size = server.state.range.size
+        await seconds(2)
+        await rounds(1)
+        const [, , , , pulse, commitments, ...rest] = logged
+        expect(pulse).toMatch(/^[0-9]+: pulse, round 1$/)
+        const at = Number(pulse?.split(":")[0])
+        expect(at).toBeGreaterThan(size)
+        expect(server.ledger.entries[at]?.kind).toBe("pulse")
+        expect(server.ledger.states[at]?.nodes.get(name)?.trail?.timeStamp).toBe(clock.now())
+        expect(commitments).toBe(`${at + 1}: commitments, round undefined`)
+        expect(rest).toStrictEqual([])
+    })
+
+    test("is paid only once what it follows from is durable", async () => {
+        let durable = (): void => undefined
+        remembered = new Promise((resolve) => (durable = resolve))
+        await joined()
+        await seconds(2)
+        expect(server.asked).toStrictEqual([])
+        durable()
+        await quiet()
+        expect(server.logged).toHaveLength(4)
+    })
+
     test("is commitments before all else when few are ahead, and far ones after the pulses", async () => {
         await joined()
         server.onSteps = () => undefined
@@ -307,6 +338,32 @@ describe("what is owed", () => {
             ...Array.from({ length: 23 }, (_, at) => `pulse ${at + 1}`),
             ...["commitments 33 to 40", "commitments 41 to 48"],
         ])
+        expect(told.faults).toStrictEqual([])
+    })
+})
+
+describe("commitments that came too late", () => {
+    test("begin farther ahead each time, until some are logged; and beacons are signed in turns with them", async () => {
+        const late = { code: "wrong-commitment", action: "stop" } as const
+        server.fates.ReqCommitment = [late, late]
+        await joined()
+        await seconds(2)
+        expect(server.logged.slice(1)).toStrictEqual([
+            ...["commitments 3 to 10", "commitments 11 to 18", "commitments 19 to 26"],
+        ])
+        const { onSteps } = server
+        const steps: Step[] = []
+        server.onSteps = (more) => steps.push(...more)
+        for (let i = 0; i < 27; i++) server.round()
+        server.onSteps = onSteps
+        onSteps(steps)
+        await quiet()
+        expect(server.logged.slice(4, 7)).toStrictEqual([
+            "pulse 1, not bound",
+            "commitments 28 to 35",
+            "pulse 2, not bound",
+        ])
+        expect(told.refused).toStrictEqual(Array(2).fill("commitments: wrong-commitment"))
         expect(told.faults).toStrictEqual([])
     })
 })
@@ -392,6 +449,15 @@ describe("a refusal", () => {
         expect(server.asked).toHaveLength(sent)
     })
 
+    test("of the pulse begins the next pulse chain", async () => {
+        await joined()
+        server.fates.ReqPulse = [{ code: "bad-pulse", action: "stop" }]
+        await rounds(1)
+        await seconds(1)
+        expect(server.logged.slice(4)).toStrictEqual(["registration, pulse chain 3", "commitments 25 to 32"])
+        expect([told.refused, told.faults]).toStrictEqual([["pulse: bad-pulse"], []])
+    })
+
     test("of the links begins the next pulse chain", async () => {
         await joined()
         const before = server.logged.length
@@ -409,6 +475,18 @@ describe("a refusal", () => {
 })
 
 describe("nothing is sent, and why is told once,", () => {
+    test("while the key does not sign, and then it goes on", async () => {
+        key.fault = "gone"
+        await joined()
+        await seconds(3)
+        expect(server.asked).toStrictEqual([])
+        expect(told.idle).toStrictEqual(["the key of the pulses does not sign: the token was taken out"])
+        key.fault = "none"
+        await seconds(1)
+        expect(server.logged[0]).toBe("registration, pulse chain 2")
+        expect(told.faults).toStrictEqual([])
+    })
+
     test("on a chain of version 1", async () => {
         const [genesis] = server.ledger.entries
         if (genesis?.kind !== "genesis") throw new Error("the sample begins with no genesis")
