@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The one command line of all apps. Compiles the workspace first where a source is newer than the last build.
+import { readFileSync } from "node:fs"
 import { ensureBuilt } from "../scripts/build.mjs"
 
 const apps = {
@@ -25,9 +26,12 @@ const commands = await Promise.all(
     }),
 )
 
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+
 await runMain((stop) => {
     const program = new Command("tallylight")
         .description("public random numbers that nobody chose and anybody can check")
+        .version(`tallylight ${version}`)
         .showHelpAfterError("(add --help for what there is)")
     for (const make of commands) program.addCommand(make(stop))
     return program

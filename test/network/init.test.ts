@@ -1,5 +1,9 @@
+import { readFile } from "node:fs/promises"
 import { afterEach, beforeEach, expect, test } from "vitest"
+import { z } from "zod"
 import { Stage } from "./stage.ts"
+
+const packageJson = z.object({ version: z.string() })
 
 let stage: Stage
 
@@ -31,4 +35,15 @@ test("init says what it made as one JSON object, as other commands name it", asy
     const { parties } = (await made("party", "init", "--count", "2")) as { parties: readonly object[] }
     const identities = await stage.run("party", "identity", "--data", "party", "--json")
     expect(parties.map((party) => `${JSON.stringify(party)}\n`).join("")).toBe(identities.stdout)
+})
+
+test("--version says which one it is", async () => {
+    const { version } = packageJson.parse(
+        JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")),
+    )
+    expect(await stage.run("--version")).toMatchObject({
+        code: 0,
+        stdout: `tallylight ${version}\n`,
+        stderr: "",
+    })
 })
