@@ -237,6 +237,20 @@ describe("raw bytes", () => {
         await expect(core.raw(queue.bytes + 1)).rejects.toThrow(QueueEmpty)
     })
 
+    test("of a simulated source say so, in the status too, when hardware has taken its place", async () => {
+        const settings = { queue: { capacity: 1024, chunk: 1024 } }
+        const simulated = await start(settings, [full("chip", chip)])
+        await queued(simulated, 1024)
+        expect(await simulated.status()).toMatchObject({ simulated: true, queue: { simulated: true } })
+        await simulated.stop()
+        const hardware = await start(settings, [full("quantis", quantis)])
+        expect(await hardware.status()).toMatchObject({ simulated: false, queue: { simulated: true } })
+        expect(await hardware.raw(1023)).toMatchObject({ sources: ["chip"], simulated: true })
+        expect((await hardware.status()).queue.simulated).toBe(true)
+        await hardware.raw(1)
+        expect((await hardware.status()).queue.simulated).toBe(false)
+    })
+
     test("fill the queue chunk by chunk, and a node whose queue is full reads little", async () => {
         const core = await start({ queue: { capacity: 8192, chunk: 1024 } }, [full("quantis", quantis)])
         await pass(() => Promise.resolve(quantis.given.at(-1)?.length === 64))

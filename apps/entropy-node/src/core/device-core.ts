@@ -101,6 +101,7 @@ export class DeviceCore implements Core {
             queue: {
                 ...queue.settings,
                 bytes: queue.bytes,
+                simulated: queue.simulated,
                 handedOut: queue.handedOut,
                 consumption: queue.consumption,
             },

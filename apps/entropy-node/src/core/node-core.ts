@@ -80,6 +80,8 @@ export type NodeStatus = {
     }
     readonly queue: QueueSettings & {
         readonly bytes: number
+        /** Whether any of them is of a simulated source, which need not be configured any more. */
+        readonly simulated: boolean
         readonly handedOut: number
         readonly consumption: Consumption
     }

@@ -8,6 +8,10 @@ export type SourceBytes = {
     readonly simulated: boolean
 }
 
+/** How many bytes, and how many of them are of simulated sources. */
+export type Amount = { readonly bytes: number; readonly simulated: number }
+export const nothing: Amount = { bytes: 0, simulated: 0 }
+
 type Row = {
     readonly id: number
     readonly source: string
@@ -67,20 +71,39 @@ export async function gather(
     return { pieces, next }
 }
 
-export async function countBytes(connection: SqliteConnection): Promise<number> {
-    const [found] = await connection.all<{ bytes: number | null }>(
-        "SELECT SUM(LENGTH(bytes)) AS bytes FROM chunks",
+export async function countBytes(connection: SqliteConnection): Promise<Amount> {
+    const [found = nothing] = await connection.all<Amount>(
+        "SELECT COALESCE(SUM(LENGTH(bytes)), 0) AS bytes, " +
+            "COALESCE(SUM(LENGTH(bytes) * simulated), 0) AS simulated FROM chunks",
     )
-    return found?.bytes ?? 0
+    return found
 }
 
-/** Resolves to how many bytes those of that source were. */
-export async function dropSource(connection: SqliteConnection, source: string): Promise<number> {
-    const dropped = await connection.all<{ length: number }>(
-        "DELETE FROM chunks WHERE source = ? RETURNING LENGTH(bytes) AS length",
-        [source],
+/** Resolves to what those of that source were. */
+export async function dropSource(connection: SqliteConnection, source: string): Promise<Amount> {
+    return sumOf(
+        await connection.all<Amount>(
+            "DELETE FROM chunks WHERE source = ? " +
+                "RETURNING LENGTH(bytes) AS bytes, LENGTH(bytes) * simulated AS simulated",
+            [source],
+        ),
     )
-    return dropped.reduce((sum, { length }) => sum + length, 0)
+}
+
+export function amountOf(pieces: readonly Piece[]): Amount {
+    return sumOf(
+        pieces.map(({ row, from, to }) => ({ bytes: to - from, simulated: (to - from) * row.simulated })),
+    )
+}
+
+export function sumOf(amounts: readonly Amount[]): Amount {
+    return amounts.reduce(
+        (sum, { bytes, simulated }) => ({
+            bytes: sum.bytes + bytes,
+            simulated: sum.simulated + simulated,
+        }),
+        nothing,
+    )
 }
 
 /** Deletes what lies before that place. */

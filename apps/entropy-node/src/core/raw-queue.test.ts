@@ -180,6 +180,82 @@ describe("bytes are handed out once", () => {
     })
 })
 
+describe("whether any byte that waits is of a simulated source", () => {
+    const simulated = async (length: number): Promise<number> => put(stream(length), "twin", true)
+    const hardware = async (length: number): Promise<number> => put(stream(length), "chip")
+
+    test("is told of none", async () => {
+        expect(queue.simulated).toBe(false)
+        await hardware(5000)
+        await simulated(0)
+        expect(queue.simulated).toBe(false)
+    })
+
+    test.each([
+        ["first", [simulated, hardware], 5000],
+        ["last", [hardware, simulated], 10_000],
+    ] as const)("is told until the last of them left, to the byte (%s)", async (_, puts, last) => {
+        for (const some of puts) await some(5000)
+        expect(queue.simulated).toBe(true)
+        await restart()
+        expect(queue.simulated).toBe(true)
+        await Promise.all([queue.take(last - 2), queue.take(1)])
+        expect(queue.simulated).toBe(true)
+        await expect(queue.take(10_000)).rejects.toThrow(QueueEmpty)
+        expect(queue.simulated).toBe(true)
+        expect((await queue.take(1)).simulated).toBe(true)
+        expect(queue.simulated).toBe(false)
+        await restart()
+        expect(queue.simulated).toBe(false)
+    })
+
+    test("is told until their source fails, whatever became of the others", async () => {
+        for (const some of [simulated, hardware, simulated, hardware]) await some(3000)
+        await queue.take(1)
+        await queue.drop("chip")
+        expect(queue.simulated).toBe(true)
+        await hardware(10)
+        await queue.drop("twin")
+        expect([queue.simulated, queue.bytes]).toEqual([false, 10])
+        await simulated(1)
+        expect(queue.simulated).toBe(true)
+    })
+
+    test("is told of those for which there was room, until a smaller capacity drops them", async () => {
+        await queue.set({ capacity: 1000 })
+        await hardware(1000)
+        await simulated(10)
+        expect(queue.simulated).toBe(false)
+        await queue.take(1000)
+        await simulated(2000)
+        await queue.set({ capacity: 2000 })
+        await hardware(1000)
+        await queue.set({ capacity: 1001 })
+        expect(queue.simulated).toBe(true)
+        await queue.set({ capacity: 1000 })
+        expect([queue.simulated, queue.bytes]).toEqual([false, 1000])
+    })
+
+    test("is told while they are kept, however often they are handed out", async () => {
+        await queue.setConsumption("keep")
+        await simulated(100)
+        await hardware(100)
+        for (let i = 0; i < 3; i++) await queue.take(150)
+        expect(queue.simulated).toBe(true)
+        await queue.setConsumption("once")
+        expect([queue.simulated, queue.bytes]).toEqual([false, 0])
+        await hardware(100)
+        await queue.setConsumption("keep")
+        await simulated(100)
+        await queue.setConsumption("once")
+        expect(queue.simulated).toBe(true)
+        await queue.take(101)
+        expect(queue.simulated).toBe(true)
+        await queue.take(99)
+        expect(queue.simulated).toBe(false)
+    })
+})
+
 describe("the queue is bounded", () => {
     test("what finds no room is left to the source", async () => {
         await queue.set({ capacity: 1000 })

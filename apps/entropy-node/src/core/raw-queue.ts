@@ -6,12 +6,16 @@ import type { SqliteConnection } from "@tallylight/node/sqlite-connection.js"
 import { QueueEmpty, type Consumption, type QueueSettings, type RawBytes } from "./node-core.ts"
 import {
     addChunks,
+    amountOf,
     countBytes,
     dropSource,
     dropUntil,
     gather,
     joinPieces,
+    nothing,
     start,
+    sumOf,
+    type Amount,
     type Piece,
     type SourceBytes,
 } from "./raw-chunks.ts"
@@ -31,7 +35,7 @@ export class RawQueue {
     readonly #configured: QueueSettings & { readonly consumption: Consumption }
     #settings: QueueSettings
     #consumption: Consumption
-    #bytes = 0
+    #amount = nothing
     #handedOut = 0
     /** Where the next reader begins if bytes are kept. */
     #next = start
@@ -65,7 +69,12 @@ export class RawQueue {
 
     /** That wait. */
     get bytes(): number {
-        return this.#bytes
+        return this.#amount.bytes
+    }
+
+    /** Whether any byte that waits is of a simulated source; it may have given way to hardware since. */
+    get simulated(): boolean {
+        return this.#amount.simulated > 0
     }
 
     /** Since the file was made. */
@@ -74,7 +83,7 @@ export class RawQueue {
     }
 
     get room(): number {
-        return Math.max(0, this.#settings.capacity - this.#bytes)
+        return Math.max(0, this.#settings.capacity - this.bytes)
     }
 
     /** Adds as many of the bytes as there is room for, and resolves to how many once they are durable. */
@@ -85,7 +94,7 @@ export class RawQueue {
                 await addChunks(connection, { bytes: fitting, source, simulated })
                 return fitting.length
             },
-            (added) => (this.#bytes += added),
+            (added) => this.#add({ bytes: added, simulated: simulated ? added : 0 }),
         )
     }
 
@@ -106,14 +115,14 @@ export class RawQueue {
                 // What was not set stays what is configured, whatever that will be.
                 if ("capacity" in settings) await connection.run("UPDATE queue SET capacity = ?", [capacity])
                 if ("chunk" in settings) await connection.run("UPDATE queue SET chunk = ?", [chunk])
-                const surplus = Math.max(0, this.#bytes - capacity)
-                await dropUntil(connection, (await gather(connection, start, surplus)).next)
-                return surplus
+                const surplus = await gather(connection, start, Math.max(0, this.bytes - capacity))
+                await dropUntil(connection, surplus.next)
+                return amountOf(surplus.pieces)
             },
-            (surplus) => {
+            (dropped) => {
                 this.#settings = { ...this.#settings, ...settings }
-                this.#bytes -= surplus
-                if (surplus > 0) this.#next = start
+                this.#remove(dropped)
+                if (dropped.bytes > 0) this.#next = start
             },
         )
         return this.#settings
@@ -132,21 +141,22 @@ export class RawQueue {
             (dropped) => {
                 this.#consumption = consumption
                 this.#next = start
-                if (dropped) this.#bytes = 0
+                if (dropped) this.#amount = nothing
             },
         )
         return consumption
     }
 
     /** Resolves to how many bytes of that source waited, once nobody can get them any more. */
-    drop(source: string): Promise<number> {
-        return this.#file.transaction(
+    async drop(source: string): Promise<number> {
+        const { bytes } = await this.#file.transaction(
             (connection) => dropSource(connection, source),
             (dropped) => {
-                this.#bytes -= dropped
-                if (dropped > 0) this.#next = start
+                this.#remove(dropped)
+                if (dropped.bytes > 0) this.#next = start
             },
         )
+        return bytes
     }
 
     async #load(connection: SqliteConnection): Promise<void> {
@@ -163,7 +173,15 @@ export class RawQueue {
         this.#handedOut = found.handedOut
         // The configuration may have said `keep` until now.
         if (this.#consumption === "once") await dropKept(connection)
-        this.#bytes = await countBytes(connection)
+        this.#amount = await countBytes(connection)
+    }
+
+    #add(amount: Amount): void {
+        this.#amount = sumOf([this.#amount, amount])
+    }
+
+    #remove({ bytes, simulated }: Amount): void {
+        this.#add({ bytes: -bytes, simulated: -simulated })
     }
 
     async #serve(): Promise<void> {
@@ -183,7 +201,7 @@ export class RawQueue {
                 },
                 ({ answers, next, dropped }) => {
                     this.#next = next
-                    this.#bytes -= dropped
+                    this.#remove(dropped)
                     for (const { waiting, pieces, available } of answers) {
                         if (pieces === undefined) waiting.reject(new QueueEmpty(available))
                         else waiting.resolve(this.#join(waiting.length, pieces))
@@ -200,8 +218,8 @@ export class RawQueue {
         const once = this.#consumption === "once"
         const answers = []
         let next = once ? start : this.#next
-        let available = this.#bytes
-        let taken = 0
+        let available = this.bytes
+        let taken = nothing
         for (const waiting of group) {
             if (waiting.length > available) {
                 answers.push({ waiting, pieces: undefined, available })
@@ -210,17 +228,17 @@ export class RawQueue {
             const gathered = await gather(connection, next, waiting.length)
             answers.push({ waiting, pieces: gathered.pieces, available })
             next = gathered.next
-            taken += waiting.length
+            taken = sumOf([taken, amountOf(gathered.pieces)])
             if (once) available -= waiting.length
         }
         if (once) await dropUntil(connection, next)
-        if (taken > 0) {
+        if (taken.bytes > 0) {
             await connection.run("UPDATE queue SET handed_out = handed_out + ?, kept = ?", [
-                taken,
+                taken.bytes,
                 once ? 0 : 1,
             ])
         }
-        return { answers, next: once ? start : next, dropped: once ? taken : 0 }
+        return { answers, next: once ? start : next, dropped: once ? taken : nothing }
     }
 
     #join(length: number, pieces: readonly Piece[]): TakenBytes {

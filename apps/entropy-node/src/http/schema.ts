@@ -158,7 +158,14 @@ export const answers = {
             reseeds: count,
             lastReseed: time.nullable(),
         }),
-        queue: queue.extend({ bytes: count, handedOut: count, consumption: consumptions }),
+        queue: queue.extend({
+            bytes: count,
+            simulated: z.boolean().meta({
+                description:
+                    "Whether any byte that waits is of a simulated source, as those of an earlier one are.",
+            }),
+            ...{ handedOut: count, consumption: consumptions },
+        }),
         alarms: z.array(z.strictObject({ id: count, time, source: z.string(), what: z.string() })),
     }),
 } as const

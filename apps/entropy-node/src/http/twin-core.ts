@@ -48,7 +48,8 @@ export class TwinCore implements NodeCore {
             pool: { drbg: "fortuna", reseeds: this.seeds, lastReseed: 1_799_999_999_000 },
             queue: {
                 ...this.#queue,
-                ...{ bytes: this.waiting, handedOut: this.#handedOut, consumption: this.#consumption },
+                ...{ bytes: this.waiting, simulated: this.waiting > 0, handedOut: this.#handedOut },
+                consumption: this.#consumption,
             },
             alarms: [{ id: 1, time: 1_799_000_000_000, source: "chip-b", what: "unplugged" }],
         })
