@@ -1,16 +1,7 @@
 /** The sources, the pool and the raw bytes together, and whether any may be given. */
-import { healthCutoffs, UnusableSettings } from "@tallylight/entropy/cutoffs.js"
-import { UserError } from "@tallylight/node/user-error.js"
 import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { AlarmBook } from "./alarms.ts"
-import {
-    systemName,
-    type ConfiguredSource,
-    type Core,
-    type CoreOptions,
-    type DrawnBytes,
-    type LocalValue,
-} from "./core.ts"
+import { systemName, type Core, type CoreOptions, type DrawnBytes, type LocalValue } from "./core.ts"
 import { makeLocalValue } from "./local-value.ts"
 import { noMeter, type Meter } from "./meter.ts"
 import {
@@ -27,10 +18,9 @@ import type { Pool } from "./pool.ts"
 import type { RawFile } from "./raw-file.ts"
 import type { RawQueue } from "./raw-queue.ts"
 import { whyNotReady } from "./readiness.ts"
-import { WatchedSource, type SourceUse } from "./watched-source.ts"
+import { watchSource } from "./watch-source.ts"
+import type { WatchedSource } from "./watched-source.ts"
 
-/** Of each chunk so many bytes go to the pool, as two events, and the others to readers of raw bytes. */
-const poolShare = 64
 const seedBytes = 64
 
 /** What lies on the disk. */
@@ -59,8 +49,13 @@ export class DeviceCore implements Core {
         this.#parts = parts
         this.#startedAt = options.clock.now()
         const system = { name: systemName, driver: options.system, minEntropy: 8, sampleBits: 8 } as const
-        this.#system = this.#watch(system, 0)
-        this.#counting = options.sources.map((source, i) => this.#watch(source, i + 1))
+        const to = {
+            ...{ ...options, ...parts, meter: this.#meter },
+            onChanged: (name: string, state: SourceState, reason: string) =>
+                this.#sourceChanged(name, state, reason),
+        }
+        this.#system = watchSource(system, 0, to)
+        this.#counting = options.sources.map((source, i) => watchSource(source, i + 1, to))
     }
 
     start(): void {
@@ -195,55 +190,6 @@ export class DeviceCore implements Core {
         return reasons.length === 0 ? Promise.resolve() : Promise.reject(new NotReady(reasons))
     }
 
-    #watch(source: ConfiguredSource, index: number): WatchedSource {
-        const { settings, clock, random } = this.#options
-        return new WatchedSource({
-            ...source,
-            cutoffs: cutoffsOf(source, settings.health.alphaExponent),
-            startupSamples: settings.health.startupSamples,
-            retry: settings.retry,
-            clock,
-            random,
-            use: this.#use(source, index),
-        })
-    }
-
-    #use({ name, driver: { simulated }, bytesPerSecond }: ConfiguredSource, index: number): SourceUse {
-        const { pace } = this.#options.settings
-        const { queue, pool } = this.#parts
-        const events = pool.stream(index)
-        const isRaw = index > 0
-        return {
-            admit: (samples) => pool.admit(samples),
-            demand() {
-                if (!isRaw || queue.room === 0)
-                    return { bytes: poolShare, perSecond: pace.idleBytesPerSecond }
-                const bytes = poolShare + Math.min(queue.settings.chunk, queue.room)
-                return { bytes, perSecond: bytesPerSecond ?? pace.bytesPerSecond }
-            },
-            async take(bytes) {
-                // A byte has one consumer: whoever buys raw bytes does not know what went into the pool.
-                events.add(bytes.subarray(0, poolShare))
-                if (isRaw && bytes.length > poolShare) {
-                    await queue.put({ bytes: bytes.subarray(poolShare), source: name, simulated })
-                }
-            },
-            count: (bytes) => this.#meter.read(name, bytes),
-            changed: (state, reason) => this.#sourceChanged(name, state, reason),
-            alarm: async (failure, what) => {
-                this.#meter.failed(name, failure)
-                this.#options.log.warn({ source: name, failure, reason: what }, "source failed")
-                const time = this.#options.clock.now()
-                // A test notices late: what came before the samples with which it failed is no better. A device that
-                // is gone says nothing of the bytes that it gave.
-                const dropped = isRaw && failure !== "device" ? await queue.drop(name) : 0
-                const said =
-                    dropped > 0 ? `${what}; ${dropped} raw bytes of it that waited were deleted` : what
-                await this.#parts.alarms.add({ time, source: name, what: said })
-            },
-        }
-    }
-
     #sourceChanged(name: string, state: SourceState, reason: string): void {
         const { log } = this.#options
         this.#meter.changed(name, state)
@@ -262,14 +208,5 @@ export class DeviceCore implements Core {
             await this.#options.clock.sleep(this.#options.settings.seedFile.rewriteMs, signal)
             await this.#parts.pool.writeSeedFile()
         }
-    }
-}
-
-function cutoffsOf({ name, sampleBits, minEntropy }: ConfiguredSource, alphaExponent: number) {
-    try {
-        return healthCutoffs({ sampleBits, minEntropy, alphaExponent })
-    } catch (error) {
-        if (!(error instanceof UnusableSettings)) throw error
-        throw new UserError(`source ${name}: ${error.message}`)
     }
 }
