@@ -13,9 +13,9 @@ import { WatchedSource, type SourceUse } from "./watched-source.ts"
 const poolShare = 64
 
 export type Destination = Pick<CoreOptions, "settings" | "clock" | "random" | "log"> & {
-    readonly alarms: AlarmBook
+    readonly alarms: Pick<AlarmBook, "add">
     readonly queue: RawQueue
-    readonly pool: Pool
+    readonly pool: Pick<Pool, "admit" | "stream">
     readonly meter: Meter
     readonly onChanged: (source: string, state: SourceState, reason: string) => void
 }
@@ -34,7 +34,7 @@ export function watchSource(source: ConfiguredSource, index: number, to: Destina
     })
 }
 
-function useOf(
+export function useOf(
     { name, driver: { simulated }, bytesPerSecond }: ConfiguredSource,
     index: number,
     { settings: { pace }, clock, log, alarms, queue, pool, meter, onChanged }: Destination,
