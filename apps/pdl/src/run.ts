@@ -8,6 +8,7 @@ import type { TlsFiles } from "@tallylight/node/tls-files.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import type { Chain } from "./chain/chain.ts"
 import type { LimitName, PdlConfig } from "./config.ts"
+import { Hangups } from "./hangups.ts"
 import { chainFolders } from "./hosting/chain-folder.ts"
 import { HostedChain } from "./hosting/hosted-chain.ts"
 import { serve } from "./http/server.ts"
@@ -29,6 +30,7 @@ export async function runPdl(
     stop: AbortSignal,
     onListening: (running: Running) => void,
 ): Promise<void> {
+    const hangups = new Hangups()
     const hosted: HostedChain[] = []
     const broken = new AbortController()
     const { limits } = config
@@ -44,12 +46,13 @@ export async function runPdl(
         for (const folder of await chainFolders(dir)) hosted.push(await HostedChain.open(folder, means))
         refuseTwins(hosted)
         const end = AbortSignal.any([stop, broken.signal])
-        await serveChains(hosted, config, metrics, log, end, onListening)
+        await serveChains(hosted, config, metrics, log, end, hangups, onListening)
         broken.signal.throwIfAborted()
     } finally {
         await proofs.close()
         scraped?.close()
         for (const each of hosted) await each.close()
+        hangups.end()
     }
 }
 
@@ -59,6 +62,7 @@ async function serveChains(
     metrics: PdlMetrics,
     log: Logger,
     stop: AbortSignal,
+    hangups: Hangups,
     onListening: (running: Running) => void,
 ): Promise<void> {
     metrics.watch(hosted)
@@ -76,19 +80,16 @@ async function serveChains(
     const { tls } = config
     const credentials = tls && (await readCredentials(tls, systemClock.now()))
     const server = await serve(config, readSide, systemClock, metrics, credentials)
-    const renewal = (): void => {
+    if (credentials !== undefined) log.info({ validTo: credentials.validTo }, "certificate")
+    hangups.answer(() => {
         if (tls !== undefined) void renewCredentials(server, tls, log)
-    }
-    if (credentials !== undefined) {
-        log.info({ validTo: credentials.validTo }, "certificate")
-        process.on("SIGHUP", renewal)
-    }
+        else log.info("SIGHUP: there is no certificate to renew, and settings are read at the start only")
+    })
     onListening({ url: server.url, chains })
     const alone = (): boolean => stopped().length === hosted.length
     try {
         await Promise.all(hosted.map((each) => each.run(stop, alone, () => chains.set(each.id, each.chain))))
     } finally {
-        process.off("SIGHUP", renewal)
         await server.close()
     }
 }
