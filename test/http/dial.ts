@@ -2,6 +2,7 @@
 import { once } from "node:events"
 import { connect } from "node:net"
 import type { Socket } from "node:net"
+import { connect as connectTls } from "node:tls"
 import { fromHex } from "@tallylight/crypto/bytes.js"
 import { systemClock as clock } from "@tallylight/node/system-clock.js"
 import { wsChannel } from "@tallylight/node/ws-channel.js"
@@ -73,6 +74,16 @@ export async function connectTo({ url }: Serving): Promise<Socket> {
     const socket = connect(Number(port), hostname)
     socket.on("error", () => undefined).resume()
     await Promise.race([once(socket, "connect"), once(socket, "close")]).catch(() => undefined)
+    return socket
+}
+
+/** The same through TLS, where the server speaks it. */
+export async function secureTo(server: Serving): Promise<Socket> {
+    const plain = await connectTo(server)
+    if (server.url.startsWith("http:")) return plain
+    const socket = connectTls({ socket: plain, rejectUnauthorized: false })
+    socket.on("error", () => undefined).resume()
+    await once(socket, "secureConnect")
     return socket
 }
 

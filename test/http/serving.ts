@@ -1,8 +1,10 @@
 /** A ledger server in this process: the real one, behind real sockets, over a ledger in memory. */
 import { toHex } from "@tallylight/crypto/bytes.js"
+import type { HeldBytes } from "@tallylight/node/held-bytes.js"
 import { newRegistry } from "@tallylight/node/metrics.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
+import type { Credentials } from "@tallylight/node/tls-files.js"
 import { Chain } from "@tallylight/pdl/chain/chain.js"
 import { pdlConfig } from "@tallylight/pdl/config.js"
 import type { LimitName } from "@tallylight/pdl/config.js"
@@ -41,6 +43,7 @@ export async function serveSample(
     settings: Omit<z.input<typeof pdlConfig>, "port"> = {},
     pool = new ProofPool([ownThread(breathe)]),
     clock: Clock = systemClock,
+    credentials?: Credentials,
 ): Promise<Serving> {
     const config = pdlConfig.parse({ ...settings, port: 0 })
     const { limits } = config
@@ -73,10 +76,8 @@ export async function serveSample(
         unready: () => unready,
         onFailure: (error: unknown) => failures.push(error),
     }
-    const { url, close } = await serve(config, readSide, clock, {
-        reached,
-        watchHeld: (held) => metrics.watchHeld(held),
-    })
+    const watch = { reached, watchHeld: (held: HeldBytes) => metrics.watchHeld(held) }
+    const { url, close } = await serve(config, readSide, clock, watch, credentials)
     metrics.watch([{ name: "sample", chain }])
     return { url, id, chain, unready, failures, hits, registry, close }
 }

@@ -63,7 +63,7 @@ export async function serve(
         frameworkErrors: (error, _, reply) => void answerError(error, reply, readSide.onFailure),
     })
     door.guard(http.server)
-    countTimeouts(http.server, limits, onLimit)
+    countTimeouts(http.server, onLimit)
     await limitRate(http, limits, addresses, onLimit)
     addReadSide(http, readSide)
     const sockets = new WebSocketServer({ noServer: true, ...webSocketOptions(limits) })

@@ -1,6 +1,7 @@
 /** How long plain HTTP may take, and how much of it one address gets. */
 import type { Server } from "node:http"
 import type { Socket } from "node:net"
+import { Server as TlsServer } from "node:tls"
 import rateLimit from "@fastify/rate-limit"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import type { FastifyInstance } from "fastify"
@@ -32,17 +33,35 @@ export function patience({ httpRequestMs, httpIdleMs }: HttpLimits) {
     }
 }
 
+/** What Node says where a request, or the handshake of TLS before it, did not come to its end. */
+const unfinished = ["ERR_HTTP_REQUEST_TIMEOUT", "ERR_TLS_HANDSHAKE_TIMEOUT"]
+
 /** Tells which of the two it was that ended a connection. */
-export function countTimeouts(
-    server: Server,
-    { httpRequestMs }: HttpLimits,
-    onLimit: (limit: keyof HttpLimits) => void,
-): void {
-    server.on("connection", (socket: Socket) => {
-        socket.on("timeout", () => onLimit(socket.timeout === httpRequestMs ? "httpRequestMs" : "httpIdleMs"))
+export function countTimeouts(server: Server, onLimit: (limit: keyof HttpLimits) => void): void {
+    /** Requests of a connection whose answers are not taken: several may come at once. */
+    const waiting = new WeakMap<Socket, number>()
+    /** How much had been read of a connection when nothing was left to answer. */
+    const answered = new WeakMap<Socket, number>()
+    server.on("request", ({ socket }, response) => {
+        const add = (count: 1 | -1): number => {
+            const sum = (waiting.get(socket) ?? 0) + count
+            waiting.set(socket, sum)
+            return sum
+        }
+        add(1)
+        response.once("finish", () => {
+            if (add(-1) === 0) answered.set(socket, socket.bytesRead)
+        })
     })
-    server.on("clientError", (error: NodeJS.ErrnoException) => {
-        if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") onLimit("httpRequestMs")
+    // Of TLS, Node watches what is inside, and not the connection that carries it.
+    server.on(server instanceof TlsServer ? "secureConnection" : "connection", (socket: Socket) => {
+        socket.on("timeout", () => {
+            // From the first byte of a request on it is the request that takes too long.
+            onLimit(answered.get(socket) === socket.bytesRead ? "httpIdleMs" : "httpRequestMs")
+        })
+    })
+    server.on("clientError", ({ code }: NodeJS.ErrnoException) => {
+        if (code !== undefined && unfinished.includes(code)) onLimit("httpRequestMs")
     })
 }
 
