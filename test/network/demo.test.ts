@@ -1,3 +1,6 @@
+import { access, readdir, readlink } from "node:fs/promises"
+import { join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { nextLine } from "../processes/run.ts"
 import { Stage } from "./stage.ts"
@@ -58,4 +61,38 @@ test("Ctrl-C ends the whole network", async () => {
     // Its data directories are free again.
     const again = await stage.run("demo", "--rounds", "1", "--json")
     expect(again.code, again.stderr).toBe(0)
+})
+
+/** Every process whose working folder is the stage's, also such as no longer have a parent. */
+async function processesHere(): Promise<number[]> {
+    const pids = (await readdir("/proc")).map(Number).filter((pid) => pid > 0)
+    const folders = await Promise.all(pids.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => "")))
+    return pids.filter((_, at) => folders[at] === stage.folder)
+}
+
+// Each log is there as soon as the process is launched that writes it.
+test.skipIf(process.platform !== "linux").each([
+    ["SIGINT", "pdl"],
+    ["SIGINT", "entropy-node-1-init"],
+    ["a closed output", "entropy-node-1-init"],
+    ["SIGINT", "entropy-node-1"],
+    ["a closed output", "parties-2-init"],
+] as const)("%s ends the whole network also while it is starting (%s)", async (how, log) => {
+    const demo = stage.start("demo", "--json")
+    const launched = join(stage.folder, "data/demo/logs", `${log}.log`)
+    const isThere = () =>
+        access(launched).then(
+            () => true,
+            () => false,
+        )
+    while (!(await isThere())) await pause(5)
+    if (how === "SIGINT") demo.kill("SIGINT")
+    else demo.closeRemarks()
+    expect(await demo.ended).toMatchObject({ code: 0 })
+    // Those that are told of the end of the demonstration by their channel alone need a moment.
+    const deadline = Date.now() + 15_000
+    while ((await processesHere()).length > 0 && Date.now() < deadline) await pause(50)
+    const left = await processesHere()
+    for (const pid of left) process.kill(pid, "SIGKILL")
+    expect(left).toEqual([])
 })

@@ -11,6 +11,8 @@ export type Running = {
     readonly kill: (signal: NodeJS.Signals) => void
     /** As a reader such as `head` does that has seen enough. */
     readonly closeOutput: () => void
+    /** The same of standard error. */
+    readonly closeRemarks: () => void
     readonly ended: Promise<Ended>
 }
 
@@ -67,6 +69,7 @@ export function launch(args: readonly string[], cwd?: string): Running {
         remarks: () => stderr,
         kill: (signal) => child.kill(signal),
         closeOutput: () => child.stdout.destroy(),
+        closeRemarks: () => child.stderr.destroy(),
         ended,
     }
 }

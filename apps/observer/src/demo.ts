@@ -52,6 +52,7 @@ class DemoNetwork {
     readonly #folder: string
     readonly #processes: DemoProcess[] = []
     #ending = false
+    #starting: Promise<void> = Promise.resolve()
     #fail: (error: Error) => void = () => undefined
 
     constructor(options: DemoOptions) {
@@ -67,7 +68,8 @@ class DemoNetwork {
         )
         if (stop.aborted) return
         onNews(`network in ${this.#folder}`)
-        await Promise.race([this.#start(), failed, stopped])
+        this.#starting = this.#start()
+        await Promise.race([this.#starting, failed, stopped])
     }
 
     async end(): Promise<void> {
@@ -75,15 +77,22 @@ class DemoNetwork {
         if (this.#options.stop.aborted) this.#options.onNews("stopping")
         // The ledger server last, so that the others can say goodbye to it.
         for (const process of this.#processes.toReversed()) await process.end()
+        // Whatever it still waited for has ended, and it launches nothing any more.
+        await this.#starting.catch(() => undefined)
     }
 
     async #start(): Promise<void> {
-        const { onNews, intervalSeconds } = this.#options
+        const { onNews } = this.#options
         await mkdir(join(this.#folder, "logs"), { recursive: true })
         const url = await this.#startServer()
         onNews(`ledger server at ${url}`)
         const started = new AbortController()
-        const observed = this.#observe(url, started.signal)
+        await Promise.all([this.#observe(url, started.signal), this.#startClients(url, started)])
+    }
+
+    /** All but the ledger server and the observer. */
+    async #startClients(url: string, started: AbortController): Promise<void> {
+        const { onNews, intervalSeconds } = this.#options
         const nodes = await Promise.all([...new Set(nodeOf)].map((number) => this.#startNode(number, url)))
         onNews(
             `${nodes.length} entropy nodes with simulated chips, at ${nodes.map((node) => node.url).join(" and ")}`,
@@ -104,7 +113,6 @@ class DemoNetwork {
             `requester and ${partyCounts.reduce((a, b) => a + b)} parties started; waiting for the first round`,
         )
         started.abort()
-        await observed
     }
 
     /** Resolves with the address at which it listens. */
@@ -172,6 +180,8 @@ class DemoNetwork {
     }
 
     #launch(name: string, args: readonly string[], listeners: Listeners = {}): DemoProcess {
+        // Nobody would end it.
+        if (this.#ending) throw new Error(`the network ends: ${name} is not started`)
         const log = join(this.#folder, "logs", `${name}.log`)
         const started = startProcess(name, [...args, "--log-level", "info"], log, listeners)
         this.#processes.push(started)

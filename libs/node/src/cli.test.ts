@@ -84,6 +84,27 @@ describe("a signal", () => {
     })
 })
 
+describe("whoever started it with a channel", () => {
+    const path = fileURLToPath(new URL("../../../test/processes/command.ts", import.meta.url))
+    const start = () =>
+        spawn(process.execPath, ["--conditions=source", "--import", "tsx", path, "serve"], {
+            stdio: ["ignore", "pipe", "ignore", "ipc"],
+        })
+
+    test("ends it by ending", async () => {
+        const child = start()
+        await once(child.stdout!, "data")
+        child.disconnect()
+        expect(await once(child, "exit")).toStrictEqual([0, null])
+    })
+
+    test("ends it also while it is still loading", async () => {
+        const child = start()
+        child.disconnect()
+        expect(await once(child, "exit")).toStrictEqual([143, null])
+    })
+})
+
 describe("a reader that has seen enough", () => {
     const path = fileURLToPath(new URL("../../../test/processes/command.ts", import.meta.url))
     const node = `"${process.execPath}" --conditions=source --import tsx "${path}"`

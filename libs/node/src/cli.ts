@@ -116,6 +116,8 @@ function stopOnSignals(): AbortController {
     }
     // Whoever started this process with a channel to itself wants it to end with itself, however that happens.
     if (process.connected) process.once("disconnect", () => stop.abort(new Stopped("SIGTERM")))
+    // There was one, and that process ended while this one was still loading.
+    else if (process.send !== undefined) process.exit(exitCodes.SIGTERM)
     return stop
 }
 
