@@ -43,6 +43,10 @@ test("the demonstration prints verified rounds and nothing else, ends with 0, an
         expect(round.verified).toBe(true)
         expect(round.contributors).toBeGreaterThan(0)
     }
+    // The observer need not verify that again, and left nothing half written.
+    expect((await readdir(join(stage.folder, "data/demo/observer"))).toSorted()).toEqual([
+        ...["chain", "checkpoint", "lock", "lock.pid", "tallylight.json"],
+    ])
 
     const second = await stage.run("demo", "--rounds", "1", "--json")
     expect(second.code, second.stderr).toBe(0)

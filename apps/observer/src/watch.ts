@@ -54,7 +54,8 @@ export type WatchOptions = {
 export async function watch(follower: Follower, options: WatchOptions): Promise<void> {
     let told = 0
     let history: number | undefined
-    await follower.run({
+    let remembered = Promise.resolve()
+    const running = follower.run({
         role: "observer",
         onSession: ({ size }) => (history ??= size),
         onSteps: (steps) => {
@@ -72,10 +73,13 @@ export async function watch(follower: Follower, options: WatchOptions): Promise<
                 }
             }
             // What was verified need not be verified again by the next run.
-            follower.remember().catch((error: unknown) => follower.end(error))
+            remembered = follower.remember()
+            remembered.catch((error: unknown) => follower.end(error))
             if (told >= options.rounds) follower.end()
         },
     })
+    // Whoever called may end the process next.
+    await running.finally(() => remembered)
 }
 
 function roundOf({ entry, before }: Step): number {

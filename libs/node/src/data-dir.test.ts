@@ -150,6 +150,22 @@ describe("openDataDir", () => {
         await expect(openDataDir(named())).rejects.toThrow(problem)
     })
 
+    test("takes away the drafts of files that a crash left, and nothing else", async () => {
+        await initDataDir(path, "party")
+        await mkdir(join(path, "party-1"))
+        const drafts = [".checkpoint.V1StGXR8.tmp", "party-1/.identity.key._-aB01xy.tmp"]
+        const others = [".checkpoint.tmp", "checkpoint.V1StGXR8.tmp", "party-1/.identity.key.V1StGXR8.tmp~"]
+        for (const name of [...drafts, ...others]) await writeFile(join(path, name), "")
+        const open = await openDataDir(named())
+        const left = await readdir(path, { recursive: true })
+        expect(left.filter((name) => name.includes("tmp")).toSorted()).toStrictEqual(others.toSorted())
+        // A writer at work has one, and only who has the folder to itself may take any away.
+        await writeFile(join(path, ".page.V1StGXR8.tmp"), "")
+        await expect(openDataDir(named())).rejects.toThrow("in use")
+        expect(await readdir(path)).toContain(".page.V1StGXR8.tmp")
+        await open.release()
+    })
+
     test("lets one in at a time, also within one process", async () => {
         await initDataDir(path, "party")
         const open = await openDataDir(named())

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path"
 
 import { z } from "zod"
 
-import { createDurably, readIfThere } from "./durable-file.ts"
+import { createDurably, readIfThere, removeDrafts } from "./durable-file.ts"
 import { FolderInUse, lockFiles, lockFolder, type ProcessLock } from "./process-lock.ts"
 import { UserError } from "./user-error.ts"
 
@@ -58,6 +58,7 @@ export async function openDataDir({ path, named, role, fill }: DataDirOptions): 
         // Looked for again under the lock: another process may have made the folder meanwhile.
         if ((await readIfThere(join(folder, markerName))) === undefined)
             await furnish(folder, lock, role, fill)
+        else await removeDrafts(folder)
     } catch (error) {
         await lock.release()
         throw error

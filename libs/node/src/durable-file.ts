@@ -2,7 +2,7 @@
  * Small files that must outlive a crash. A file is synced before it gets its name, and its folder after, so that
  * a name never stands for half a content and does not vanish with the power.
  */
-import { link, open, readFile, rename, rm } from "node:fs/promises"
+import { link, open, readdir, readFile, rename, rm } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 
 import { nanoid } from "nanoid"
@@ -75,6 +75,17 @@ export async function syncFolder(path: string): Promise<void> {
         await folder.sync()
     } finally {
         await folder.close()
+    }
+}
+
+const draftName = /^\..+\.[A-Za-z0-9_-]{8}\.tmp$/
+
+/** Takes away what crashes left in the folder and in those below it. Only for whoever has the folder to itself. */
+export async function removeDrafts(folder: string): Promise<void> {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+        const path = join(folder, entry.name)
+        if (entry.isDirectory()) await removeDrafts(path)
+        else if (entry.isFile() && draftName.test(entry.name)) await rm(path, { force: true })
     }
 }
 
