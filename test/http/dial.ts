@@ -8,7 +8,7 @@ import { systemClock as clock } from "@tallylight/node/system-clock.js"
 import { wsChannel } from "@tallylight/node/ws-channel.js"
 import { subprotocol, webSocketOptions } from "@tallylight/node/ws-options.js"
 import { openPeer } from "@tallylight/protocol/wire/peer.js"
-import type { Peer } from "@tallylight/protocol/wire/peer.js"
+import type { Handlers, Peer } from "@tallylight/protocol/wire/peer.js"
 import { PeerRefused } from "@tallylight/protocol/wire/resp-error.js"
 import { WebSocket } from "ws"
 import type { Serving } from "./serving.ts"
@@ -40,10 +40,10 @@ export async function open(server: Serving, forwardedFor?: string): Promise<WebS
 }
 
 /** A peer that has said nothing yet. */
-export async function dial(server: Serving, forwardedFor?: string): Promise<Peer> {
+export async function dial(server: Serving, forwardedFor?: string, handlers: Handlers = {}): Promise<Peer> {
     const channel = wsChannel(await open(server, forwardedFor), limits, clock)
     return openPeer({
-        ...{ channel, side: "dialler", chain: fromHex(server.id), handlers: {}, limits, clock },
+        ...{ channel, side: "dialler", chain: fromHex(server.id), handlers, limits, clock },
         ...{ requestTimeoutMs: 30_000, onNotice: () => Promise.resolve() },
         onFault: (error) => {
             throw error

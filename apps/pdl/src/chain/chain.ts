@@ -8,7 +8,7 @@ import type { Channel } from "@tallylight/protocol/ports/channel.js"
 import type { Random, UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { Head } from "@tallylight/protocol/ports/ledger-store.js"
 import { require } from "@tallylight/protocol/wire/refusal.js"
-import { Unanswered } from "@tallylight/protocol/wire/resp-error.js"
+import { TimedOut } from "@tallylight/protocol/wire/resp-error.js"
 import { recover } from "../ledger/beginning.ts"
 import type { Recovered } from "../ledger/beginning.ts"
 import { LedgerClock } from "../ledger/clock.ts"
@@ -97,7 +97,7 @@ export class Chain {
                 ),
             ...{ clock, pauseMs: options.pauseMs },
             onUnanswered: (members, round, error) => {
-                if (error instanceof Unanswered) options.meter?.reached("requestTimeoutMs")
+                if (error instanceof TimedOut) options.meter?.reached("requestTimeoutMs")
                 options.onUnanswered(members, round, error)
             },
         })

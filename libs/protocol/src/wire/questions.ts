@@ -1,7 +1,8 @@
 import type { Clock } from "../ports/clock.ts"
 import type { Frame } from "./frame.ts"
 import type { NoticeType, RequestType } from "./messages.ts"
-import { PeerRefused, Unanswered } from "./resp-error.ts"
+import { PeerRefused, TimedOut } from "./resp-error.ts"
+import type { Unanswered } from "./resp-error.ts"
 
 /**
  * Both sides of a connection ask, each under ids of its own, so that a Receipt or RespError says by its id whose
@@ -88,7 +89,7 @@ export class Questions {
 
     async #tooLate(type: RequestType, signal: AbortSignal): Promise<never> {
         await this.#clock.sleep(this.#timeoutMs, signal)
-        throw new Unanswered(`${type}: no answer within ${this.#timeoutMs} ms`)
+        throw new TimedOut(`${type}: no answer within ${this.#timeoutMs} ms`)
     }
 
     #abandon(id: number): void {

@@ -23,6 +23,9 @@ export class Unanswered extends Error {
     override readonly name = "Unanswered"
 }
 
+/** The connection is there, and the answer took too long. */
+export class TimedOut extends Unanswered {}
+
 export function respError(refusal: Refusal): Message<"RespError"> {
     const facts = Object.entries(refusal.facts).map(
         ([name, fact]) => [name, typeof fact === "string" ? line(fact, 256) : fact] as const,
