@@ -138,6 +138,21 @@ test("whoever says no valid hello is closed; whoever said one may be silent", as
     expect((await honest.request("ReqHello", anonymousHello)).version).toBe(1)
 })
 
+test("whoever is closed for another reason, and takes its time to go, has not been late with its hello", async () => {
+    const limits = { helloMs: 200, stalledMs: 600, heartbeatMs: 60_000 }
+    const server = await serving(new SampleLedger("subprotocol"), { limits })
+    const upgrade = [
+        `GET /v1/chains/${server.id}/socket HTTP/1.1`,
+        ...["host: x", "connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13"],
+        "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
+    ]
+    const stranger = await connectTo(server)
+    stranger.write(`${upgrade.join("\r\n")}\r\n\r\n`)
+    // No close frame is answered here, so that the server waits for one.
+    await cutOff(stranger)
+    expect(server.hits).toEqual([])
+})
+
 test("where slow readers hold too much together, they are dropped, and quick readers get everything", async () => {
     const limits = { bufferedBytesTotal: 3 * 1024 * 1024, helloMs: 100_000 }
     const server = await serving(longSample(700), { limits })

@@ -43,9 +43,10 @@ export class Connections {
     async serve(channel: Channel, address?: string): Promise<void> {
         const { chain, clock, limits, requestTimeoutMs, meter, onFault } = this.#options
         const conversation = new Conversation(chain, address)
+        const unheard = new AbortController()
         const peer = openPeer({
             ...{ side: "listener", chain: chain.chain, handlers: conversation.handlers },
-            channel: meter?.channel(channel) ?? channel,
+            channel: tellEnd(meter?.channel(channel) ?? channel, () => unheard.abort()),
             ...{ clock, limits, requestTimeoutMs, onFault },
             onFull: () => meter?.reached("concurrentRequests"),
             onRefusal: (code) => {
@@ -54,7 +55,7 @@ export class Connections {
             },
         })
         this.#peers.add(peer)
-        void this.#expectHello(conversation, peer)
+        void this.#expectHello(conversation, peer, unheard.signal)
         await peer.closed
         this.#peers.delete(peer)
         conversation.end(peer)
@@ -65,16 +66,32 @@ export class Connections {
         for (const peer of this.#peers) peer.close(closeCodes.goingAway, "the server is stopping")
     }
 
-    async #expectHello(conversation: Conversation, peer: Peer): Promise<void> {
+    /** Of a connection that is being closed, as for want of the subprotocol, `unheard` says that no hello can come. */
+    async #expectHello(conversation: Conversation, peer: Peer, unheard: AbortSignal): Promise<void> {
         const { clock, limits, meter } = this.#options
-        const gone = new AbortController()
-        void peer.closed.then(() => gone.abort())
-        const late = await clock.sleep(limits.helloMs, gone.signal).then(
+        const late = await clock.sleep(limits.helloMs, unheard).then(
             () => !conversation.greeted,
             () => false,
         )
         if (!late) return
         meter?.reached("helloMs")
         peer.close(closeCodes.policy, "no hello came in time")
+    }
+}
+
+/** The same channel; `onEnd` is told when nothing more is read from it, which may be long before it is closed. */
+function tellEnd(channel: Channel, onEnd: () => void): Channel {
+    async function* frames(): AsyncGenerator<Uint8Array, void> {
+        try {
+            yield* channel.frames
+        } finally {
+            onEnd()
+        }
+    }
+    return {
+        frames: { [Symbol.asyncIterator]: frames },
+        closed: channel.closed,
+        close: (code, reason) => channel.close(code, reason),
+        send: (frame) => channel.send(frame),
     }
 }
