@@ -1,12 +1,13 @@
 /** A running entropy node: sources, HTTP side, pulses and the chains that it signs, until it is told to stop. */
 import { toHex } from "@tallylight/crypto/bytes.js"
 import type { DataDir } from "@tallylight/node/data-dir.js"
+import { Hangups } from "@tallylight/node/hangups.js"
 import type { Logger } from "@tallylight/node/logger.js"
 import { isLoopback } from "@tallylight/node/loopback.js"
 import { newRegistry } from "@tallylight/node/metrics.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
-import { UserError } from "@tallylight/node/user-error.js"
+import { systemCode, UserError } from "@tallylight/node/user-error.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { chainDescription } from "@tallylight/protocol/round/beacon-pulse.js"
 import type { EntropyNodeConfig } from "./config.ts"
@@ -47,6 +48,26 @@ export async function runNode(
     stop: AbortSignal,
     onListening: (running: RunningNode) => void,
 ): Promise<void> {
+    const hangups = new Hangups()
+    hangups.answer(() =>
+        log.warn("SIGHUP: certificates and tokens are read at the start only; restart the node"),
+    )
+    try {
+        await runCore(dir, config, log, stop, onListening)
+    } catch (error) {
+        throw isDiskFull(error) ? noSpace(dir, error) : error
+    } finally {
+        hangups.end()
+    }
+}
+
+async function runCore(
+    dir: DataDir,
+    config: EntropyNodeConfig,
+    log: Logger,
+    stop: AbortSignal,
+    onListening: (running: RunningNode) => void,
+): Promise<void> {
     const broken = new AbortController()
     const end = AbortSignal.any([stop, broken.signal])
     const registry = newRegistry()
@@ -68,6 +89,17 @@ export async function runNode(
     } finally {
         await core.stop()
     }
+}
+
+function isDiskFull(error: unknown): boolean {
+    return ["ENOSPC", "EDQUOT", "SQLITE_FULL"].includes(systemCode(error) ?? "")
+}
+
+function noSpace({ path }: DataDir, cause: unknown): UserError {
+    return new UserError(
+        `no space is left for ${path}; make some, and start the node again: nothing is lost`,
+        { cause },
+    )
 }
 
 type Node = {

@@ -1,5 +1,6 @@
 /** A running PDL: its chains opened, its sockets served, until it is told to stop or something breaks. */
 import type { DataDir } from "@tallylight/node/data-dir.js"
+import { Hangups } from "@tallylight/node/hangups.js"
 import type { Logger } from "@tallylight/node/logger.js"
 import { newRegistry, serveMetrics } from "@tallylight/node/metrics.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
@@ -8,7 +9,6 @@ import type { TlsFiles } from "@tallylight/node/tls-files.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import type { Chain } from "./chain/chain.ts"
 import type { LimitName, PdlConfig } from "./config.ts"
-import { Hangups } from "./hangups.ts"
 import { chainFolders } from "./hosting/chain-folder.ts"
 import { HostedChain } from "./hosting/hosted-chain.ts"
 import { serve } from "./http/server.ts"
@@ -18,6 +18,8 @@ import { startProofs } from "./proofs/threads.ts"
 
 export type Running = {
     readonly url: string
+    /** Where metrics are served, if they are. */
+    readonly metrics: string | undefined
     /** By id. A chain that was opened again takes the place of the one that stopped. */
     readonly chains: ReadonlyMap<string, Chain>
 }
@@ -39,14 +41,19 @@ export async function runPdl(
     const proofs = startProofs(limits.proofWorkers, log, (error) => broken.abort(error))
     metrics.watchProofs(proofs.pool, proofs.threads)
     const means = { limits, log, clock: systemClock, metrics, pool: proofs.pool }
-    let scraped: { readonly close: () => void } | undefined
+    let scraped: { readonly url: string; readonly close: () => void } | undefined
     try {
-        if (config.metrics.enabled) scraped = await serveMetrics(registry, config.metrics)
+        if (config.metrics.enabled) {
+            scraped = await serveMetrics(registry, config.metrics)
+            log.info({ url: scraped.url }, "metrics")
+        }
         // One after the other: replaying holds one core and one disk, whoever waits for them.
         for (const folder of await chainFolders(dir)) hosted.push(await HostedChain.open(folder, means))
         refuseTwins(hosted)
         const end = AbortSignal.any([stop, broken.signal])
-        await serveChains(hosted, config, metrics, log, end, hangups, onListening)
+        await serveChains(hosted, config, metrics, log, end, hangups, (listening) =>
+            onListening({ ...listening, metrics: scraped?.url }),
+        )
         broken.signal.throwIfAborted()
     } finally {
         await proofs.close()
@@ -63,7 +70,7 @@ async function serveChains(
     log: Logger,
     stop: AbortSignal,
     hangups: Hangups,
-    onListening: (running: Running) => void,
+    onListening: (listening: Omit<Running, "metrics">) => void,
 ): Promise<void> {
     metrics.watch(hosted)
     const chains = new Map(hosted.map(({ id, chain }) => [id, chain]))

@@ -343,8 +343,8 @@ test("a failure that is no device's is told to whoever ends the process", async 
     await clock.advance(600_000)
     await until(() => Promise.resolve(faults.length > 0))
     expect(faults.splice(0)).toMatchObject([{ code: "EISDIR" }])
-    await expect(core.stop()).rejects.toThrow("EISDIR")
-    cores = []
+    // Nor does it hide that one at the end.
+    await core.stop()
 })
 
 describe("a local value", () => {
@@ -384,7 +384,7 @@ describe("a local value", () => {
             name: "NotReady",
             reasons: [
                 "a local value takes fresh bytes of two sources, and of at least 1 without the operating system's; " +
-                    "system gave any in time",
+                    "only system gave any in time",
             ],
         })
     })
@@ -401,7 +401,7 @@ describe("a local value", () => {
             name: "NotReady",
             reasons: [
                 "a local value takes fresh bytes of two sources, and of at least 2 without the operating system's; " +
-                    "quantis, system gave any in time",
+                    "only quantis, system gave any in time",
             ],
         })
     })
@@ -426,9 +426,11 @@ describe("what a party draws", () => {
 
 describe("settings are refused", () => {
     test("with two sources of one name", async () => {
-        await expect(open({}, [full("chip", chip), full("chip", quantis)])).rejects.toThrow(UserError)
+        await expect(open({}, [full("chip", chip), full("chip", quantis)])).rejects.toThrow(
+            new UserError("two sources are called chip; each needs a name of its own"),
+        )
         await expect(open({}, [full("system", chip)])).rejects.toThrow(
-            "two sources are called system; each needs a name of its own",
+            "system is what the operating system's source is called",
         )
     })
 

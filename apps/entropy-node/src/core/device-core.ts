@@ -72,11 +72,11 @@ export class DeviceCore implements Core {
         this.#stopped ??= (async () => {
             this.#ending.abort()
             await Promise.all(this.#running)
-            try {
-                await this.#parts.pool.writeSeedFile()
-            } finally {
-                await this.#parts.file.close()
-            }
+            // It is for a better next start, and what ended this one must not be hidden behind it.
+            await this.#parts.pool
+                .writeSeedFile()
+                .catch((error: unknown) => this.#options.log.error({ err: error }, "seed file not written"))
+            await this.#parts.file.close()
         })()
         return this.#stopped
     }

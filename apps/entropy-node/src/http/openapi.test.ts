@@ -44,7 +44,7 @@ type Answer200 = {
     readonly content: Readonly<Record<string, { readonly schema: object }>>
 }
 
-const document = openApiDocument() as unknown as Described
+const document = openApiDocument(".") as unknown as Described
 
 type Question = readonly [path: string, status: number, body?: object]
 
@@ -174,12 +174,18 @@ function operationOf(name: string): Operation {
 
 test("is OpenAPI 3.1, and served as it is, to the page that tries it too", async () => {
     const validator = new Validator()
-    expect(await validator.validate(structuredClone(openApiDocument()))).toMatchObject({ valid: true })
+    expect(await validator.validate(structuredClone(openApiDocument(".")))).toMatchObject({ valid: true })
     expect(validator.version).toBe("3.1")
-    const twisted = { ...openApiDocument(), paths: { healthz: {} } }
+    const twisted = { ...openApiDocument("."), paths: { healthz: {} } }
     expect(await validator.validate(twisted)).toMatchObject({ valid: false })
-    for (const path of ["/openapi.json", "/docs/json"])
-        expect(await (await fetch(url + path)).json()).toEqual(JSON.parse(JSON.stringify(openApiDocument())))
+    const copies = { "/openapi.json": ".", "/docs/json": ".." }
+    for (const [path, root] of Object.entries(copies)) {
+        const served: unknown = await (await fetch(url + path)).json()
+        expect(served).toEqual(JSON.parse(JSON.stringify(openApiDocument(root))))
+        // As OpenAPI has it: the server's address is relative to the document's, and paths are joined to it.
+        const server = new URL(root, url + path).href.replace(/\/$/, "")
+        expect((await fetch(`${server}/healthz`)).status).toBe(200)
+    }
 })
 
 test("the page that tries it loads everything from this server, and may load nothing from elsewhere", async () => {

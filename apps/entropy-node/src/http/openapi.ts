@@ -6,7 +6,8 @@ import { operations, pluginOperations } from "./operations.ts"
 import type { Content, Operation } from "./operations.ts"
 import { failure } from "./schema.ts"
 
-export function openApiDocument(): JsonSchema {
+/** `root` leads from where the document is to the first path: so it holds behind a proxy that strips a prefix, too. */
+export function openApiDocument(root: string): JsonSchema {
     return {
         openapi: "3.1.0",
         info: {
@@ -17,8 +18,7 @@ export function openApiDocument(): JsonSchema {
                 "GET is a HEAD too. Bytes that come of simulated hardware say so in x-rng-simulated.",
             license: { name: "MIT", identifier: "MIT" },
         },
-        // Relative to where this document is, so that it holds behind a proxy that strips a prefix.
-        servers: [{ url: "." }],
+        servers: [{ url: root }],
         paths: Object.fromEntries(
             Object.entries({ ...operations, ...pluginOperations }).map(([path, methods]) => [
                 path,

@@ -73,11 +73,13 @@ export async function addRoutes(server: FastifyInstance, serving: Serving, door:
 }
 
 async function addDescription(server: FastifyInstance): Promise<void> {
-    const document = openApiDocument()
+    const document = openApiDocument(".")
     server.get("/openapi.json", open, () => document)
+    // The page's own copy lies a folder deeper.
+    const ofPage = openApiDocument("..")
     // swagger-ui asks for the plugin that would make a document of the routes, and for nothing of it but this method.
     const described = (instance: FastifyInstance, _: object, done: () => void): void => {
-        instance.decorate("swagger", () => document)
+        instance.decorate("swagger", () => ofPage)
         done()
     }
     await server.register(
@@ -92,6 +94,7 @@ async function addDescription(server: FastifyInstance): Promise<void> {
         })
         await inner.register(swaggerUi, {
             routePrefix: "/docs",
+            theme: { title: "Tallylight entropy node" },
             uiConfig: { validatorUrl: null, deepLinking: false },
             // All that the page loads is served here; its style sheet has pictures in data: addresses.
             staticCSP:

@@ -63,7 +63,7 @@ process.on("message", (message: ToWorker) => {
     }
 })
 // Terminals and systemd signal all processes at once; when this one ends is for the other one to say.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined)
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined)
 // The other process is gone, and with it whatever could be answered.
 cluster.worker?.on("error", () => process.exit(1))
 send({ kind: "hello" })

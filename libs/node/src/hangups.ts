@@ -1,11 +1,16 @@
-/** SIGHUP, by which a running server is told of a renewed certificate. It ends a process that does not listen for it. */
+/**
+ * SIGHUP, by which a running server is told of a renewed certificate. It ends a process that does not listen for it; so
+ * it shall where it means that the terminal was closed.
+ */
+import { isatty } from "node:tty"
+
 export class Hangups {
     /** None while the server starts: whatever was renewed by then is read later anyway. */
     #answer: () => void = () => undefined
     readonly #hear = (): void => this.#answer()
 
-    constructor() {
-        process.on("SIGHUP", this.#hear)
+    constructor(isOnTerminal = isatty(0)) {
+        if (!isOnTerminal) process.on("SIGHUP", this.#hear)
     }
 
     /** What is done about each one from now on. */
