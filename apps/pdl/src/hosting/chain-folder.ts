@@ -31,20 +31,27 @@ export function chainFolder({ file }: Pick<DataDir, "file">, chainName: string):
     return { name, path: file(join("chains", name)) }
 }
 
-/** In the order of their names. Whatever else lies there, such as what a crash left of a new chain, is none. */
+/** In the order of their names, and at least one. */
 export async function chainFolders(dir: Pick<DataDir, "path" | "file">): Promise<ChainFolder[]> {
+    const folders = await foldersSoFar(dir)
+    if (folders.length === 0)
+        throw new UserError(
+            `there is no chain in ${dir.file("chains")}; put its folder back, or make one with add-chain`,
+        )
+    return folders
+}
+
+/** Whatever else lies there, such as what a crash left of a new chain, is none. */
+export async function foldersSoFar(dir: Pick<DataDir, "file">): Promise<ChainFolder[]> {
     const path = dir.file("chains")
     const names = await readdir(path).catch((error: unknown) => {
         if (systemCode(error) === "ENOENT") return []
         throw error
     })
-    const folders = names
+    return names
         .filter((name) => /^[a-z0-9][a-z0-9-]*$/.test(name))
         .sort()
         .map((name) => ({ name, path: join(path, name) }))
-    if (folders.length === 0)
-        throw new UserError(`there is no chain in ${path}; put its folder back, or make one with add-chain`)
-    return folders
 }
 
 export async function isThere({ path }: ChainFolder): Promise<boolean> {

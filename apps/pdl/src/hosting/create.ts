@@ -17,15 +17,19 @@ import type { ChainKeys } from "../chain/keys.ts"
 import type { PdlConfig } from "../config.ts"
 import { createChain } from "../ledger/beginning.ts"
 import { createOperatorKey, givenOperator, operatorKeyPath } from "../operator/key.ts"
-import { chainFolder, isThere, keyFiles, ledgerPath, readKeys } from "./chain-folder.ts"
+import { chainFolder, foldersSoFar, isThere, keyFiles, ledgerPath, readKeys } from "./chain-folder.ts"
+import { readChain } from "./read-chains.ts"
 
 /** Resolves to the chain's id. Its folder gets its name when it is complete. */
 export async function makeChain(dir: DataDir, config: PdlConfig["chain"]): Promise<Uint8Array> {
     const folder = chainFolder(dir, config.name)
-    if (await isThere(folder))
-        throw new UserError(
-            `${folder.path} exists: no two chains of one ledger server have the same name; choose another with --name`,
-        )
+    if (await isThere(folder)) throw nameTaken(`${folder.path} exists`)
+    // A folder may have any name, as after an upgrade: what a chain is called is in its first entry.
+    for (const other of await foldersSoFar(dir)) {
+        const { name } = await readChain(other)
+        if (chainFolder(dir, name).path === folder.path)
+            throw nameTaken(`the chain in ${other.path} is called ${name}`)
+    }
     const operator = givenOperator(config)
     const draft = { ...folder, path: `${folder.path}.new` }
     await rm(draft.path, { recursive: true, force: true })
@@ -46,6 +50,12 @@ export async function makeChain(dir: DataDir, config: PdlConfig["chain"]): Promi
     await syncFolder(dirname(folder.path))
     await syncFolder(dir.path)
     return chainId(genesis)
+}
+
+function nameTaken(where: string): UserError {
+    return new UserError(
+        `${where}: no two chains of one ledger server have the same name; choose another with --name`,
+    )
 }
 
 function genesisOf(

@@ -1,5 +1,5 @@
 /** Chains of one data directory on a disk, with a second writer as the fault. */
-import { access, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { access, cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { initDataDir, lookIntoDataDir, openDataDir } from "@tallylight/node/data-dir.js"
@@ -81,6 +81,15 @@ describe("a data directory", () => {
 
     test.each(["Main net", "main-net", "MAIN.NET"])("has no second chain named %s", async (name) => {
         await expect(makeChain(dir, { ...config.chain, name })).rejects.toThrow("choose another with --name")
+    })
+
+    test("has no second chain of that name where the folder of the first has another one", async () => {
+        await rename(dir.file("chains/main-net"), dir.file("chains/main"))
+        for (const name of ["Main net", "main-net"])
+            await expect(makeChain(dir, { ...config.chain, name })).rejects.toThrow(
+                "is called Main net: no two",
+            )
+        await makeChain(dir, { ...config.chain, name: "second" })
     })
 
     test("does not run two copies of a chain", async () => {

@@ -19,7 +19,7 @@ export async function readChains(dir: Pick<DataDir, "path" | "file">): Promise<L
     return Promise.all((await chainFolders(dir)).map(readChain))
 }
 
-async function readChain(folder: ChainFolder): Promise<ListedChain> {
+export async function readChain(folder: ChainFolder): Promise<ListedChain> {
     const store = await openSqliteStore(ledgerPath(folder), { create: false })
     try {
         const { size } = await store.head()
