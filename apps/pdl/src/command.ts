@@ -136,12 +136,12 @@ function listeningText({ url, chains }: Running, { path }: DataDir): string {
     return `${lines.join("")}listening at ${url}, data in ${path}\n`
 }
 
-function listeningJson({ url, chains }: Running, { path: data }: DataDir): string {
+function listeningJson({ url, metrics, chains }: Running, { path: data }: DataDir): string {
     const named = [...chains].map(([id, { state }]) => ({ id, name: state.genesis.name }))
     const [first, second] = named
     // Only one that is alone can be meant without being named.
     const only = first !== undefined && second === undefined ? { chain: first.id, name: first.name } : {}
-    return `${JSON.stringify({ url, ...only, data, chains: named })}\n`
+    return `${JSON.stringify({ url, metrics, ...only, data, chains: named })}\n`
 }
 
 async function load(options: Options, overrides: Overrides = {}): Promise<PdlConfig> {
