@@ -64,5 +64,5 @@ test("files that do not fit are told in a sentence", async () => {
     expect(await problem({ tls: { ...tls, certFile: tls.keyFile } })).toMatch(/holds no certificate in PEM$/)
     expect(await problem({ tls }, Date.now() + 7 * 86_400_000)).toMatch(/expired on .+; renew it$/)
     expect(await problem({ tls }, Date.now() - 7 * 86_400_000)).toMatch(/look at this machine's clock$/)
-    expect(await problem({ tokensFile: join(folder, "none") })).toMatch(/^there is no configuration file /)
+    expect(await problem({ tokensFile: join(folder, "none") })).toMatch(/none, which http\.tokensFile names/)
 })

@@ -52,7 +52,7 @@ test("the hash is the one that sha256sum prints", async () => {
 test("a file that is missing, empty, ambiguous or readable by others is told in a sentence", async () => {
     const { sha256 } = makeToken(systemRandom)
     const other = makeToken(systemRandom).sha256
-    expect(await problem()).toMatch(/^there is no configuration file /)
+    expect(await problem()).toMatch(/^there is no file .+tokens\.jsonc, which http\.tokensFile names/)
     await write([])
     expect(await problem()).toMatch(/at least one token, or nobody could ask$/)
     await write([{ name: "lab", sha256: "abc" }])

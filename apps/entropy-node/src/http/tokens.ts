@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from "node:crypto"
 import { fromHex, toHex, utf8 } from "@tallylight/crypto/bytes.js"
 import { loadConfig } from "@tallylight/node/config.js"
+import { readIfThere } from "@tallylight/node/durable-file.js"
 import { refuseReadableByOthers } from "@tallylight/node/key-files.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import type { Random } from "@tallylight/protocol/ports/clock.js"
@@ -71,6 +72,10 @@ export class Tokens {
 
 /** Rejects with a {@link UserError} a file that is missing, wrong, or readable by others. */
 export async function readTokens(file: string, fallback: Budget | undefined): Promise<KnownToken[]> {
+    if ((await readIfThere(file)) === undefined)
+        throw new UserError(
+            `there is no file ${file}, which http.tokensFile names: write it, or correct the setting`,
+        )
     const { tokens } = await loadConfig(tokensFile, file)
     await refuseReadableByOthers(file)
     for (const field of ["name", "sha256"] as const) {
