@@ -3,16 +3,19 @@ import { z } from "zod"
 
 const ms = z.int().min(1).max(0x7fffffff)
 
+export const queueCapacity = z
+    .int()
+    .min(1024)
+    .max(2 ** 30)
+
+export const queueChunk = z.int().min(32).max(65_536)
+
 /** What may be set over the API too, and then goes before what is configured. */
 export const queueSettings = z.strictObject({
     /** Most raw bytes that wait: four of the longest reads. A smaller one that is set drops the oldest. */
-    capacity: z
-        .int()
-        .min(1024)
-        .max(2 ** 30)
-        .default(4 * 2 ** 20),
+    capacity: queueCapacity.default(4 * 2 ** 20),
     /** Raw bytes that are read at a time while there is room. A slow device gives as many as half a second brings. */
-    chunk: z.int().min(32).max(65_536).default(4096),
+    chunk: queueChunk.default(4096),
 })
 
 export const consumption = z.enum(["once", "keep"])
@@ -43,7 +46,7 @@ export const coreSettings = z.strictObject({
         .strictObject({
             /** Fortuna's MINPOOLSIZE, with the two bytes that head each event of up to 32. */
             minPoolSize: z.int().min(32).default(64),
-            /** Between reseeds: at ten a second, pool 31 is first used after seven years. */
+            /** The least between reseeds: ten a second, however fast pool 0 fills. */
             reseedIntervalMs: ms.min(100).default(100),
         })
         .prefault({}),

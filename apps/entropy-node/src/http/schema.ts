@@ -4,6 +4,7 @@
  */
 import { integerFormats } from "@tallylight/entropy/draws.js"
 import { z } from "zod"
+import { queueCapacity, queueChunk } from "../core/settings.ts"
 import { sourceKinds } from "../sources/source.ts"
 import { encodings } from "./encoding.ts"
 import { Problem, problemCodes } from "./problem.ts"
@@ -63,10 +64,13 @@ const amount = {
         .meta({ description: "0, as LoKey's clients send it: what is handed out once has no pages." }),
 }
 
-const bound = z.union([
-    z.int(),
-    z.string().regex(/^(0|-?[1-9][0-9]{0,18}|1[0-9]{19})$/, "an integer of at most 64 bits, in decimal"),
-])
+const bound = z.union(
+    [
+        z.int(),
+        z.string().regex(/^(0|-?[1-9][0-9]{0,18}|1[0-9]{19})$/, "an integer of at most 64 bits, in decimal"),
+    ],
+    "an integer of at most 64 bits is needed, as a number or, in decimal, as a string",
+)
 
 export const dataRequest = z.discriminatedUnion("format", [
     z.strictObject({ format: z.enum(integerFormats), ...amount }),
@@ -83,18 +87,8 @@ export type DataRequest = z.output<typeof dataRequest>
 
 export const queueChange = z
     .strictObject({
-        capacity: z
-            .int()
-            .min(64)
-            .max(2 ** 30)
-            .optional()
-            .meta({ description: "Most raw bytes that wait." }),
-        chunk: z
-            .int()
-            .min(1)
-            .max(65_536)
-            .optional()
-            .meta({ description: "Bytes that are read from the sources at a time." }),
+        capacity: queueCapacity.optional().meta({ description: "Most raw bytes that wait." }),
+        chunk: queueChunk.optional().meta({ description: "Bytes that are read from the sources at a time." }),
     })
     .refine(({ capacity, chunk }) => capacity !== undefined || chunk !== undefined, "nothing is to change")
 

@@ -144,6 +144,11 @@ describe("/v1/random", () => {
         expect(await bytesOf(await fetch(`${url}/v1/rando%6D?bytes=5`))).toHaveLength(5)
     })
 
+    test("is refused under a spelling that is none, like everything else", async () => {
+        const answer = await fetch(`${url}/v1/%zz`)
+        expect([answer.status, answer.headers.get("cache-control")]).toEqual([400, "no-store"])
+    })
+
     test("makes for a client that does not read only what fits between them", async () => {
         const socket = connect(Number(new URL(url).port), "127.0.0.1")
         socket.pause()
@@ -303,7 +308,8 @@ describe("/api/v1/data", () => {
         [{ format: "int8", offset: 1 }, "malformed", /^offset: /],
         [{ format: "int8", source: "virtio" }, "malformed", /^source: /],
         [{ format: "int8", min: 1 }, "malformed", /^min: there is no such field$/],
-        [{ format: "integer", min: 1 }, "malformed", /^max: /],
+        [{ format: "integer" }, "malformed", /^min: an integer of at most 64 bits is needed/],
+        [{ format: "integer", min: 1 }, "malformed", /^max: an integer of at most 64 bits is needed/],
         [{ format: "integer", min: 2, max: 1 }, "malformed", /^max: it is below min$/],
         [{ format: "integer", min: 0.5, max: 1 }, "malformed", /^min: /],
         [{ format: "integer", min: "01", max: 1 }, "malformed", /^min: /],
@@ -577,15 +583,15 @@ describe("tokens", () => {
                 headers: { "content-type": "application/json", ...headers },
             })
         const [queue, consumption] = ["/api/v1/config/queue", "/api/v1/config/consumption"]
-        expect((await put(queue, { capacity: 128 }, {})).status).toBe(401)
-        expect((await refusal(await put(queue, { capacity: 128 }, bearer(lab)))).slice(0, 2)).toEqual([
+        expect((await put(queue, { capacity: 1024 }, {})).status).toBe(401)
+        expect((await refusal(await put(queue, { capacity: 1024 }, bearer(lab)))).slice(0, 2)).toEqual([
             ...[403, "forbidden"],
         ])
-        const changed = await put(queue, { capacity: 128 }, bearer(operator))
-        expect([changed.status, await changed.json()]).toEqual([200, { capacity: 128, chunk: 64 }])
+        const changed = await put(queue, { capacity: 1024 }, bearer(operator))
+        expect([changed.status, await changed.json()]).toEqual([200, { capacity: 1024, chunk: 64 }])
         const read = await fetch(url + queue, { headers: bearer(lab) })
-        expect(await read.json()).toEqual({ capacity: 128, chunk: 64 })
-        for (const body of [{}, { capacity: 63 }, { chunk: 0 }, { size: 5 }])
+        expect(await read.json()).toEqual({ capacity: 1024, chunk: 64 })
+        for (const body of [{}, { capacity: 1023 }, { chunk: 31 }, { size: 5 }])
             expect((await put(queue, body, bearer(operator))).status).toBe(400)
         expect((await put(consumption, { consumption: "keep" }, bearer(lab))).status).toBe(403)
         const kept = await put(consumption, { consumption: "keep" }, bearer(operator))
