@@ -22,6 +22,11 @@ describe("the settings of pulses", () => {
         [{ periodic: { chainIndex: 0 } }, false],
         [{ key: { kind: "pkcs11" } }, false],
         [{ keys: {} }, false],
+        [{ periodic: { chainIndex: 2 } }, false],
+        [{ rounds: { chainIndex: 1 } }, false],
+        [{ periodic: { chainIndex: 2 }, rounds: { chainIndex: 1 } }, true],
+        [{ periodic: { chainIndex: 2, enabled: false } }, true],
+        [{ periodic: { chainIndex: 2 }, rounds: { enabled: false } }, true],
     ])("%j: %s", (settings, expected) => {
         expect(pulseSettings.safeParse(settings).success).toBe(expected)
     })
