@@ -13,6 +13,8 @@ const address = z
         (url) => url.startsWith("https:") || isLoopback(new URL(url).hostname),
         "https, or http to this machine",
     )
+    // The path is the interface's own, and is put behind it.
+    .refine((url) => ["", "/"].includes(url.replace(/^[^:]+:\/\/[^/?#]*/, "")), "a URL without a path")
 
 const common = {
     kind: z.literal("qrng-http"),

@@ -510,6 +510,8 @@ describe("settings", () => {
         { url: "http://192.0.2.1" },
         { url: "ftp://127.0.0.1" },
         { url: "quantum" },
+        { url: "https://192.0.2.1/api" },
+        { url: "https://192.0.2.1?a" },
         { keyFile: "key" },
         { format: "short" },
         { blockBytes: 0 },
@@ -517,6 +519,7 @@ describe("settings", () => {
     ])("%j are refused", (given) => {
         const valid = { kind: "qrng-http", name: "a", api: "idq", url: "https://192.0.2.1" }
         expect(qrngHttpSettings.safeParse(valid).success).toBe(true)
+        expect(qrngHttpSettings.safeParse({ ...valid, url: `${valid.url}/` }).success).toBe(true)
         expect(qrngHttpSettings.safeParse({ ...valid, ...given }).success).toBe(false)
     })
 })
