@@ -28,7 +28,7 @@ export async function makeLocalValue(givers: Givers): Promise<Omit<LocalValue, "
     if (counted.length < minimumHealthySources || given.length < 2) {
         throw new NotReady([
             `a local value takes fresh bytes of two sources, and of at least ${minimumHealthySources} without the ` +
-                `operating system's; ${names.join(", ") || "none"} gave any in time`,
+                `operating system's; ${names.length === 0 ? "none" : `only ${names.join(", ")}`} gave any in time`,
         ])
     }
     const hash = createHash("sha512")

@@ -10,7 +10,12 @@ import { RawQueue } from "./raw-queue.ts"
 
 /** Rejects with a UserError where the settings cannot be used with these sources. */
 export async function openCore(options: CoreOptions): Promise<Core> {
-    const names = [systemName, ...options.sources.map(({ name }) => name)]
+    const names = options.sources.map(({ name }) => name)
+    if (names.includes(systemName))
+        throw new UserError(
+            `${systemName} is what the operating system's source is called, which is mixed in anyway; ` +
+                "give the other one another name",
+        )
     const twice = names.find((name, at) => names.indexOf(name) !== at)
     if (twice !== undefined)
         throw new UserError(`two sources are called ${twice}; each needs a name of its own`)

@@ -44,7 +44,7 @@ export async function characterDeviceFacts(
     if (major === memoryDevices) {
         throw new UserError(
             `${path} is the kernel's own memory device ${number}, and no hardware; the operating system's ` +
-                `generator is a source of its own, of kind “system”`,
+                `generator is mixed in anyway, and needs no entry under “sources”`,
         )
     }
     if (pseudoterminals.includes(major) && !simulated) throw unsaid(path, "pseudoterminal")
