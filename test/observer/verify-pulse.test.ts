@@ -176,7 +176,7 @@ describe("a beacon in order", async () => {
         const beyond = await verify({ url, pulse: length + 1 })
         expect(beyond.error?.message).toBe(`${url} has no pulse ${length + 1} in chain 3`)
         expect(beyond.error).not.toBeInstanceOf(DoesNotHold)
-        expect((await verify({ url, chain: 4 })).error?.message).toBe(`${url} has no pulse`)
+        expect((await verify({ url, chain: 4 })).error?.message).toBe(`${url} has no pulse in chain 4`)
         expect((await verify({ url, from: 9, to: 8 })).error?.message).toBe("there is no pulse from 9 to 8")
         const { json } = await verifyJson({ url, chain: 4, pulse: 1 })
         expect(json).toEqual({ holds: false, class: null, problem: `${url} has no pulse 1 in chain 4` })

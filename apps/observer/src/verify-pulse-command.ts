@@ -3,6 +3,7 @@ import { setImmediate as turn } from "node:timers/promises"
 import { addOptions } from "@tallylight/node/cli.js"
 import { readAuthorities } from "@tallylight/node/server-settings.js"
 import { UserError } from "@tallylight/node/user-error.js"
+import { parseAddress } from "@tallylight/node/parse-option.js"
 import { Command, Option } from "commander"
 import { DoesNotHold } from "./does-not-hold.ts"
 import { parseCount } from "./parse-count.ts"
@@ -35,7 +36,11 @@ export function verifyPulseCommand(stop: AbortSignal): Command {
     const selection = ["chain", "pulse", "from", "to", "last", "all"]
     const command = new Command("verify-pulse")
         .description("verify pulses of a NIST Randomness Beacon 2.0 and say of each check whether it holds")
-        .option("--url <url>", "where the beacon is, such as https://beacon.nist.gov/beacon/2.0")
+        .option(
+            "--url <url>",
+            "where the beacon is, such as https://beacon.nist.gov/beacon/2.0",
+            parseAddress,
+        )
         .addOption(
             new Option(
                 "--file <files...>",
@@ -158,7 +163,10 @@ async function chosenRange(source: PulseSource, options: VerifyPulseOptions): Pr
         return checkedRange({ chain: options.chain, from: first, to: wanted })
     }
     const newest = await source.pulse(options.chain ?? "last", "last")
-    if (newest === undefined) throw new UserError(`${source.where} has no pulse`)
+    if (newest === undefined) {
+        const where = options.chain === undefined ? "" : ` in chain ${options.chain}`
+        throw new UserError(`${source.where} has no pulse${where}`)
+    }
     const name =
         newest.kind === "pulse" ? newest.pulse : newest.kind === "unsupported" ? newest.name : undefined
     const { chainIndex: chain, pulseIndex: last } = name ?? {}
