@@ -35,7 +35,8 @@ export function entropyNodeCommand(stop: AbortSignal): Command {
         .action(async (options: Options) => run(options, stop))
         .addHelpText(
             "after",
-            `\nWith --url it follows and signs the beacons of that ledger server's chain.` +
+            `\nWith --url it follows and signs the beacons of that ledger server's chain, unless pulses.enabled or` +
+                `\npulses.rounds.enabled is false in its configuration: then nothing signs.` +
                 `\nWithout --data the folder ${defaultDir} is used, or ${defaultDir}-2 and so on where others run.`,
         )
     addOptions(command, "config", "data", "url", "chain", "ledgerKey", "ca", "logLevel")

@@ -32,3 +32,10 @@ export const entropyNodeConfig = z.strictObject({
 })
 
 export type EntropyNodeConfig = z.output<typeof entropyNodeConfig>
+
+/** The sentence for chains that are configured in vain; undefined where there are none. */
+export function unsignedChains({ chains, pulses }: EntropyNodeConfig): string | undefined {
+    if (chains.length === 0 || (pulses.enabled && pulses.rounds.enabled)) return undefined
+    const off = pulses.enabled ? "pulses.rounds.enabled" : "pulses.enabled"
+    return `chains are configured, and nothing signs for them: ${off} is false`
+}

@@ -10,6 +10,7 @@ import { systemRandom } from "@tallylight/node/system-random.js"
 import { systemCode, UserError } from "@tallylight/node/user-error.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import { chainDescription } from "@tallylight/protocol/round/beacon-pulse.js"
+import { unsignedChains } from "./config.ts"
 import type { EntropyNodeConfig } from "./config.ts"
 import { coreMetrics } from "./core-metrics.ts"
 import type { Core } from "./core/core.ts"
@@ -149,6 +150,8 @@ async function serve(node: Node, signing: Signing | undefined): Promise<void> {
             certificate: signing && toHex(signing.pulses.certificate.id),
         })
         if (signing !== undefined) warnOfElsewhere(node, http.urls)
+        const unsigned = unsignedChains(config)
+        if (unsigned !== undefined) log.warn(unsigned)
         if (signing !== undefined) await signUntil(node, signing)
         else await untilAborted(end)
     } finally {
