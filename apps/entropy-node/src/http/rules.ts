@@ -26,7 +26,10 @@ export type Refuse = (error: unknown, reply: FastifyReply) => FastifyReply
 export function refuser({ onDefect }: Serving): Refuse {
     return (error, reply) => {
         const { status, headers, body } = answerOf(error, onDefect)
-        return reply.code(status).headers(headers).send(body)
+        return reply
+            .code(status)
+            .headers({ ...privately, ...headers })
+            .send(body)
     }
 }
 
@@ -44,6 +47,11 @@ export function addRules(server: FastifyInstance, serving: Serving, door: Door, 
         checkHost(request.headers, door, admission)
         if (request.routeOptions.config.open !== true)
             request.caller = callerOf(request.headers, door, admission)
+        next()
+    })
+    server.addHook("onSend", (request, reply, _, next) => {
+        // HTTP/2 has no such header (RFC 9113 §8.2.2), and Node says so on standard error.
+        if (request.raw.httpVersionMajor === 2) reply.removeHeader("connection")
         next()
     })
     server.addHook("onResponse", ({ method, routeOptions }, reply, next) => {

@@ -55,6 +55,8 @@ export async function makeServer(
             server.maxConnections = limits.connections
             server.requestTimeout = limits.requestMs
             server.headersTimeout = limits.requestMs
+            // How often Node looks whether those two have passed: every 30 seconds if nobody says so.
+            Object.assign(server, { connectionsCheckingInterval: Math.ceil(limits.requestMs / 4) })
             server.keepAliveTimeout = limits.idleMs
             // Of a socket on which nothing moves: Node resets it with every byte that is taken.
             server.setTimeout(limits.requestMs)

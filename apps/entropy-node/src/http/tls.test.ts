@@ -135,6 +135,32 @@ describe("TLS", () => {
         expect(JSON.parse(body.toString())).toEqual([...new Int8Array(TwinCore.rawBytes(0, 5))])
     })
 
+    test("a body that is too large is refused over HTTP/2 without a header that it does not have", async () => {
+        const warnings: Error[] = []
+        const hear = (warning: Error): void => void warnings.push(warning)
+        process.on("warning", hear)
+        const { status, headers } = await http2("/api/v1/data", { format: "x".repeat(100_000) })
+        await sleep(0)
+        process.off("warning", hear)
+        expect([status, headers.connection, warnings]).toEqual([413, undefined, []])
+    })
+
+    test("a request that comes too slowly is cut on HTTPS too", { timeout: 20_000 }, async () => {
+        session.on("error", () => undefined).destroy()
+        await http?.close()
+        const tls = { certFile: join(folder, "cert.pem"), keyFile: join(folder, "key.pem") }
+        const [url = ""] = await start({ tls, port: 0, limits: { requestMs: 500 } })
+        const options = { host: "127.0.0.1", port: Number(new URL(url).port), ca: cert }
+        const socket = connectTls(options, () => socket.write("GET /healthz HTTP/1.1\r\nhost: localhost\r\n"))
+        let answer = ""
+        socket.on("data", (data: Buffer) => (answer += data.toString()))
+        // A byte now and then: the socket is never silent, and the request never whole.
+        const dripping = setInterval(() => socket.write("x"), 100)
+        await new Promise((resolve) => socket.once("close", resolve))
+        clearInterval(dripping)
+        expect(answer).toMatch(/^HTTP\/1\.1 408 /)
+    })
+
     test("a foreign name is refused over HTTP/2 too, where :authority has it", async () => {
         const stream = session.request({ ":path": "/v1/random", ":authority": "evil.example" })
         const status = await new Promise((resolve) =>
