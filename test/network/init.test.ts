@@ -47,3 +47,17 @@ test("--version says which one it is", async () => {
         stderr: "",
     })
 })
+
+test("--help of a command shows what it takes from those above it", async () => {
+    const shown = async (...words: string[]): Promise<string> => (await stage.run(...words, "--help")).stdout
+    for (const command of ["admit", "remove", "admitted", "doctor"]) {
+        const help = await shown("pdl", command)
+        for (const option of ["--config", "--data", "--url", "--json", "--tls-cert"])
+            expect(help).toContain(option)
+    }
+    for (const app of ["party", "requester", "entropy-node"]) {
+        const help = await shown(app, "doctor")
+        for (const option of ["--config", "--data", "--url", "--chain", "--json"])
+            expect(help).toContain(option)
+    }
+})

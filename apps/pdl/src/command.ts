@@ -42,7 +42,6 @@ export function pdlCommand(stop: AbortSignal): Command {
         .option("--tls-key <file>", "the key of that certificate, in PEM")
         .option("--allow-plain", "serve plain HTTP on an address that other machines can reach")
         .option("--metrics <port>", "serve metrics for Prometheus at that port of 127.0.0.1", parsePort)
-        .configureHelp({ showGlobalOptions: true })
         .action(async (options: Options) => run(options, stop))
         .addHelpText("after", `\nWithout --data the folder ${defaultDir} is used, and made on the first run.`)
     addOptions(command, "config", "data", "url", "logLevel")

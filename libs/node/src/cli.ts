@@ -75,7 +75,9 @@ export async function runMain(build: (stop: AbortSignal) => Command, argv: reado
     const program = build(stop.signal)
     let showStack = false
     let running: Command | undefined
-    for (const command of withSubcommands(program)) command.exitOverride()
+    // What a command takes before its subcommand's name, the subcommand takes as well.
+    for (const command of withSubcommands(program))
+        command.exitOverride().configureHelp({ showGlobalOptions: true })
     program.hook("preAction", (_, action) => {
         const { logLevel } = action.optsWithGlobals<Partial<CommonOptions>>()
         running = action
