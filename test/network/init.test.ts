@@ -1,5 +1,6 @@
-import { readFile } from "node:fs/promises"
-import { afterEach, beforeEach, expect, test } from "vitest"
+import { readFile, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { z } from "zod"
 import { Stage } from "./stage.ts"
 
@@ -45,6 +46,33 @@ test("--version says which one it is", async () => {
         code: 0,
         stdout: `tallylight ${version}\n`,
         stderr: "",
+    })
+})
+
+describe("a command line that is wrong whatever else is the case", () => {
+    test.each([
+        ["pdl admit zz --operator-key operator.key", "argument 'identity'. No identity"],
+        ["pdl --tls-cert cert.pem", "--tls-cert and --tls-key need each other"],
+        ["pdl init --tls-key key.pem", "--tls-cert and --tls-key need each other"],
+        ["pdl --url ftp://x", "option '--url <url>' argument 'ftp://x' is invalid"],
+        ["party --url ftp://x", "option '--url <url>' argument 'ftp://x' is invalid"],
+        ["requester --chain xx", "option '--chain <id>' argument 'xx' is invalid"],
+        ["requester keygen --url x --committee 2/3 --out c", "option '--url <url>' argument 'x' is invalid"],
+        ["observer inspect foo", "argument 'what'. A number is needed"],
+        ["observer inspect 1 --ledger-key abc", "option '--ledger-key <key>' argument 'abc' is invalid"],
+        ["observer verify-pulse --url ftp://x", "option '--url <url>' argument 'ftp://x' is invalid"],
+        ["demo --url here", "option '--url <url>' argument 'here' is invalid"],
+    ])("%s ends with 2", async (line, problem) => {
+        const { code, stdout, stderr } = await stage.run(...line.split(" "))
+        expect(stderr).toContain(problem)
+        expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
+    })
+
+    test("is told from a file that is wrong, which ends with 1", async () => {
+        await writeFile(join(stage.folder, "party.jsonc"), '{ "url": "ftp://x" }')
+        const { code, stderr } = await stage.run("party", "--config", "party.jsonc")
+        expect(stderr).toContain("“ftp://x” is no address")
+        expect(code).toBe(1)
     })
 })
 

@@ -192,8 +192,6 @@ describe("what is not there", () => {
         ["99", { json: true }, "there is no round 99"],
         [String(sample.entries.length), { index: true }, `there is no entry ${sample.entries.length}`],
         ["999", { index: true, json: true }, "there is no entry 999"],
-        ["-1", {}, "neither a number nor “latest”"],
-        ["first", {}, "“first” is neither a number nor “latest”"],
     ] as const)("%s (%j) is said to be missing", async (what, options, sentence) => {
         await expect(inspect(what, options)).rejects.toThrow(sentence)
     })

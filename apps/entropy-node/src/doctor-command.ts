@@ -1,16 +1,18 @@
 /** `entropy-node doctor`: whether a node would run here with its devices, and what to do where it would not. */
+import { judgeOptions } from "@tallylight/node/cli.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { lookIntoDataDir } from "@tallylight/node/data-dir.js"
 import { ok, runDoctor, warn } from "@tallylight/node/doctor.js"
 import type { Check } from "@tallylight/node/doctor.js"
 import { configCheck, dataDirCheck, holderCheck, pinnedChain } from "@tallylight/node/doctor-data.js"
-import { diskCheck, nodeCheck } from "@tallylight/node/doctor-machine.js"
+import { diskCheck, nodeCheck, openFilesCheck } from "@tallylight/node/doctor-machine.js"
 import { serverChecks } from "@tallylight/node/doctor-server.js"
 import { lockHolder } from "@tallylight/node/process-lock.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { Command } from "commander"
 import type { EntropyNodeConfig, SourceSettings } from "./config.ts"
 import { makePlan } from "./http/plan.ts"
+import { pulseBytesPerDay, pulsesCheck } from "./pulses/pulse-check.ts"
 import { openPulseKey } from "./pulses/pulse-key.ts"
 import { chainFolder, nodeIdentity, pulsesFolder } from "./node-dir.ts"
 import { configuredSource } from "./sources/configured.ts"
@@ -20,19 +22,21 @@ type Load = (options: CommonOptions) => Promise<EntropyNodeConfig>
 
 /** `load` reads the settings as a start would. */
 export function doctorCommand(defaultDir: string, load: Load, stop: AbortSignal): Command {
-    return new Command("doctor")
+    const command = new Command("doctor")
         .description("look at settings, devices, keys, disk, clock and servers, also beside a running node")
         .option("--json", "print what was found as one JSON object")
         .action(async (_: unknown, self: Command) => {
             const options = self.optsWithGlobals<Options>()
             await runDoctor(await checks(options, options.data ?? defaultDir, load), options, stop)
         })
+    return judgeOptions(command)
 }
 
 async function checks(options: Options, path: string, load: Load): Promise<Check[]> {
     // What is wrong with the file is told once; the rest goes by the command line and the defaults.
     const { config: _, ...given } = options
     const config = await load(options).catch(() => load(given))
+    const pulses = async (): Promise<string> => pulsesFolder(await lookIntoDataDir(path, "entropy-node"))
     return [
         configCheck(options.config, () => load(options)),
         nodeCheck(),
@@ -40,7 +44,8 @@ async function checks(options: Options, path: string, load: Load): Promise<Check
         holderCheck(path),
         ...config.sources.map((source) => sourceCheck(path, source)),
         countCheck(config),
-        keyCheck(path, config),
+        keyCheck(pulses, config),
+        pulsesCheck(pulses, config.pulses.enabled, systemClock),
         {
             name: "http",
             look: async () => {
@@ -48,7 +53,8 @@ async function checks(options: Options, path: string, load: Load): Promise<Check
                 return ok(config.http.tokensFile === undefined ? "open to whoever reaches it" : "with tokens")
             },
         },
-        diskCheck(path),
+        diskCheck(path, async () => pulseBytesPerDay(pulsesFolder({ path }), systemClock)),
+        openFilesCheck(config.http.limits.connections, () => lockHolder(path)),
         ...config.chains.flatMap((server, at) =>
             serverChecks({ ...server, pinned: () => pinnedChain(chainFolder({ path }, at)) }),
         ),
@@ -92,15 +98,19 @@ function countCheck({ sources, core: { minimumHealthySources } }: EntropyNodeCon
     return { name: "sources", look }
 }
 
-function keyCheck(path: string, { pulses }: EntropyNodeConfig): Check {
+function keyCheck(folder: () => Promise<string>, { pulses }: EntropyNodeConfig): Check {
     return {
         name: "pulse key",
         look: async () => {
             if (!pulses.enabled) return ok("not needed: pulses are not enabled")
-            const dir = await lookIntoDataDir(path, "entropy-node")
-            const key = await openPulseKey(pulsesFolder(dir), pulses.key)
+            const key = await openPulseKey(await folder(), pulses.key)
             await key.close()
             if (!key.simulated) return ok("RSA-4096, in its token")
+            if (pulses.key.kind === "pkcs11")
+                return warn(
+                    `RSA-4096, in the token ${pulses.key.token}, which is software`,
+                    "for trying things out: its certificate and pulses say so",
+                )
             return warn("RSA-4096, in software", "docs/HARDWARE.md says how to keep it in an HSM")
         },
     }

@@ -1,5 +1,6 @@
 /** The command line of the demonstration: `npm start`. */
 import { stopUnread } from "@tallylight/node/cli.js"
+import { parseAddress } from "@tallylight/node/parse-option.js"
 import { Command, InvalidArgumentError } from "commander"
 import { runDemo } from "./demo.ts"
 import { parseCount } from "./parse-count.ts"
@@ -22,7 +23,12 @@ export function demoCommand(stop: AbortSignal): Command {
         .option("--json", "print each round as one JSON object")
         .option("--interval <seconds>", "from round to round (default: 2, or 0 with --rounds)", parseSeconds)
         .option("--data <dir>", "where keys, ledger and logs are kept", "data/demo")
-        .option("--url <url>", "where the ledger server listens; port 0 for a free one", "http://127.0.0.1:0")
+        .option(
+            "--url <url>",
+            "where the ledger server listens; port 0 for a free one",
+            parseAddress,
+            "http://127.0.0.1:0",
+        )
         .action(async (options: Options) => {
             const { data, url, rounds, json } = options
             await runDemo({

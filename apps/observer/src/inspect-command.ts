@@ -4,7 +4,7 @@ import type { ChainAddress } from "@tallylight/node/chain-address.js"
 import { addOptions } from "@tallylight/node/cli.js"
 import { fetchJson } from "@tallylight/node/fetch-json.js"
 import { UserError } from "@tallylight/node/user-error.js"
-import { Command } from "commander"
+import { Command, InvalidArgumentError } from "commander"
 import { z } from "zod"
 import { askedChain } from "./config.ts"
 import type { WhomOptions } from "./config.ts"
@@ -33,7 +33,11 @@ const entriesAnswer = z.object({
 export function inspectCommand(stop: AbortSignal): Command {
     const command = new Command("inspect")
         .description("show what the ledger says about a round or an entry, without checking it")
-        .argument("<what>", "the number of a round, or latest for the last one with a beacon in time")
+        .argument(
+            "<what>",
+            "the number of a round, or latest for the last one with a beacon in time",
+            parseWhat,
+        )
         .option("--index", "take the number for an entry's, or latest for the last entry")
         .option("--json", "print the server's own JSON")
         .action(async (what: string, options: InspectOptions) => runInspect(what, options, stop, terminal))
@@ -46,13 +50,17 @@ export async function runInspect(
     stop: AbortSignal,
     to: Terminal,
 ): Promise<void> {
-    if (what !== "latest" && !/^(0|[1-9][0-9]{0,14})$/.test(what))
-        throw new UserError(`“${what}” is neither a number nor “latest”`)
     const address = await askedChain(options, stop)
     const text = options.index
         ? await inspectEntry(what, address, options, stop, to)
         : await inspectRound(what, address, options, stop, to)
     await to.out(text)
+}
+
+function parseWhat(value: string): string {
+    if (value !== "latest" && !/^(0|[1-9][0-9]{0,14})$/.test(value))
+        throw new InvalidArgumentError("A number is needed, or “latest”.")
+    return value
 }
 
 async function inspectRound(

@@ -1,4 +1,5 @@
 /** `party doctor`: whether parties would run here, and what to do where they would not. */
+import { judgeOptions } from "@tallylight/node/cli.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { lookIntoDataDir } from "@tallylight/node/data-dir.js"
 import { ok, runDoctor, warn } from "@tallylight/node/doctor.js"
@@ -22,7 +23,7 @@ type Load = (options: CommonOptions) => Promise<Settings>
 
 /** `load` reads the settings as a start would. */
 export function doctorCommand(defaultDir: string, load: Load, stop: AbortSignal): Command {
-    return new Command("doctor")
+    const command = new Command("doctor")
         .description(
             "look at settings, keys, disk, clock, server and entropy node, also beside a running party",
         )
@@ -31,6 +32,7 @@ export function doctorCommand(defaultDir: string, load: Load, stop: AbortSignal)
             const options = self.optsWithGlobals<Options>()
             await runDoctor(await checks(options, options.data ?? defaultDir, load), options, stop)
         })
+    return judgeOptions(command)
 }
 
 async function checks(options: Options, path: string, load: Load): Promise<Check[]> {

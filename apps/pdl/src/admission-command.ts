@@ -16,7 +16,7 @@ import type { EntryKind } from "@tallylight/protocol/ledger/entry.js"
 import { nameOf } from "@tallylight/protocol/ledger/state.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
-import { Command } from "commander"
+import { Command, InvalidArgumentError } from "commander"
 import { pdlConfig } from "./config.ts"
 import { AdmissionList } from "./operator/admission-list.ts"
 import type { Listed } from "./operator/admission-list.ts"
@@ -39,10 +39,14 @@ function decideCommand(stop: AbortSignal, admitted: boolean): Command {
                 ? "let parties of a listed chain register, by their identities"
                 : "keep parties of a listed chain from all rounds that are requested from now on",
         )
-        .argument("<identity...>", "64 hexadecimal digits each, as `tallylight party identity` prints them")
+        .argument(
+            "<identity...>",
+            "64 hexadecimal digits each, as `tallylight party identity` prints them",
+            parseIdentity,
+        )
         .requiredOption("--operator-key <file>", "the operator's key file, made by operator-key or init")
-        .action(async (identities: string[], _: unknown, self: Command) =>
-            decide(identities.map(parseIdentity), admitted, self.optsWithGlobals<DecideOptions>(), stop),
+        .action(async (identities: Uint8Array[], _: unknown, self: Command) =>
+            decide(identities, admitted, self.optsWithGlobals<DecideOptions>(), stop),
         )
     return addOptions(command, "chain", "ledgerKey", "ca")
 }
@@ -150,11 +154,11 @@ function listedLine(state: ChainState, { identity, index, time }: Listed, { json
     return `${toHex(identity)}  admitted by entry ${index} of ${since}, ${registered}\n`
 }
 
-function parseIdentity(hex: string): Uint8Array {
+function parseIdentity(hex: string, before: readonly Uint8Array[] = []): readonly Uint8Array[] {
     const identity = /^[0-9a-f]{64}$/i.test(hex) ? fromHex(hex.toLowerCase()) : undefined
     if (identity === undefined || !isEd25519PublicKey(identity))
-        throw new UserError(
-            `${JSON.stringify(hex.slice(0, 80))} is no identity: 64 hexadecimal digits, as \`tallylight party identity\` prints them`,
+        throw new InvalidArgumentError(
+            "No identity: those are 64 hexadecimal digits, as `tallylight party identity` prints them.",
         )
-    return identity
+    return [...before, identity]
 }

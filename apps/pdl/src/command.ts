@@ -44,6 +44,7 @@ export function pdlCommand(stop: AbortSignal): Command {
         .option("--metrics <port>", "serve metrics for Prometheus at that port of 127.0.0.1", parsePort)
         .action(async (options: Options) => run(options, stop))
         .addHelpText("after", `\nWithout --data the folder ${defaultDir} is used, and made on the first run.`)
+    command.hook("preAction", (_, action) => requireBothTls(command, action.optsWithGlobals<Options>()))
     addOptions(command, "config", "data", "url", "logLevel")
     command
         .command("init")
@@ -161,6 +162,12 @@ async function load(options: Options, overrides: Overrides = {}): Promise<PdlCon
                 : `${options.url} is plain, and a certificate is set: write https, or leave tls out`,
         )
     return loaded
+}
+
+/** One of the two may replace a file's. */
+function requireBothTls(command: Command, { config, tlsCert, tlsKey }: Options): void {
+    if (config === undefined && (tlsCert === undefined) !== (tlsKey === undefined))
+        command.error("error: --tls-cert and --tls-key need each other")
 }
 
 function parsePort(value: string): number {

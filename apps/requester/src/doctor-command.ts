@@ -1,4 +1,5 @@
 /** `requester doctor`: whether a requester would run here, and what to do where it would not. */
+import { judgeOptions } from "@tallylight/node/cli.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { lookIntoDataDir } from "@tallylight/node/data-dir.js"
 import { ok, runDoctor } from "@tallylight/node/doctor.js"
@@ -16,12 +17,13 @@ type Load = (options: CommonOptions) => Promise<Settings>
 
 /** `load` reads the settings as a start would. */
 export function doctorCommand(defaultDir: string, load: Load, stop: AbortSignal): Command {
-    return new Command("doctor")
+    const command = new Command("doctor")
         .description("look at settings, keys, disk, clock and server, also beside a running requester")
         .action(async (_: unknown, self: Command) => {
             const options = self.optsWithGlobals<Options>()
             await runDoctor(await checks(options, options.data ?? defaultDir, load), options, stop)
         })
+    return judgeOptions(command)
 }
 
 async function checks(options: Options, path: string, load: Load): Promise<Check[]> {

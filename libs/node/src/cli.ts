@@ -1,8 +1,9 @@
 /** What the command lines of all apps have in common. */
-import { CommanderError, Option, type Command } from "commander"
+import { CommanderError, InvalidArgumentError, Option, type Command } from "commander"
 
 import type { Overrides } from "./config.ts"
 import { logLevels, type LogLevel } from "./logger.ts"
+import { parseAddress, parseChainId, parseLedgerKey } from "./parse-option.ts"
 import { UserError } from "./user-error.ts"
 
 const commonOptions = {
@@ -22,6 +23,14 @@ const commonOptions = {
             .default("info"),
 }
 
+/** What commander would do at once, but cannot for a command that says itself what is wrong with its options. */
+const parsers: Readonly<Record<string, (value: string) => string>> = {
+    url: parseAddress,
+    chain: parseChainId,
+    ledgerKey: parseLedgerKey,
+}
+const common = new WeakSet<Option>()
+
 export type CommonOptions = {
     readonly config?: string
     readonly data?: string
@@ -34,8 +43,36 @@ export type CommonOptions = {
 
 /** Adds those of the common options that the command has a use for. */
 export function addOptions(command: Command, ...names: (keyof typeof commonOptions)[]): Command {
-    for (const name of names) command.addOption(commonOptions[name]())
+    for (const name of names) {
+        const option = commonOptions[name]()
+        common.add(option)
+        command.addOption(option)
+    }
     return command
+}
+
+const judging = new WeakSet<Command>()
+
+/** For a command that reports on what it is given: a wrong value is what it finds, and no wrong usage. */
+export function judgeOptions(command: Command): Command {
+    judging.add(command)
+    return command
+}
+
+function refuseWrongOptions(action: Command): void {
+    for (let command: Command | null = action; command !== null; command = command.parent)
+        for (const option of command.options) refuseWrongOption(command, option)
+}
+
+function refuseWrongOption(command: Command, option: Option): void {
+    const value: unknown = command.getOptionValue(option.attributeName())
+    if (!common.has(option) || typeof value !== "string") return
+    try {
+        parsers[option.attributeName()]?.(value)
+    } catch (error) {
+        if (!(error instanceof InvalidArgumentError)) throw error
+        command.error(`error: option '${option.flags}' argument '${value}' is invalid. ${error.message}`)
+    }
 }
 
 /** What a client's command line says of the server that it talks to, to be laid over its configuration. */
@@ -80,6 +117,7 @@ export async function runMain(build: (stop: AbortSignal) => Command, argv: reado
         command.exitOverride().configureHelp({ showGlobalOptions: true })
     program.hook("preAction", (_, action) => {
         const { logLevel } = action.optsWithGlobals<Partial<CommonOptions>>()
+        if (!judging.has(action)) refuseWrongOptions(action)
         running = action
         showStack = logLevel === "debug" || logLevel === "trace"
     })
