@@ -15,13 +15,24 @@ export type Measured = {
 
 const connections = 64
 
-function open(url: URL): Promise<Socket> {
-    const port = Number(url.port)
+/** What is read lies in one piece of memory all the time: new memory for each read costs more than reading. */
+const readBytes = 2 ** 20
+
+function open(url: URL, onData: (data: Buffer) => void): Promise<Socket> {
+    const buffer = Buffer.allocUnsafe(readBytes)
+    const onread = {
+        buffer,
+        callback: (length: number) => {
+            onData(buffer.subarray(0, length))
+            return true
+        },
+    }
+    const where = { host: url.hostname, port: Number(url.port), onread }
     return new Promise((resolve, reject) => {
         const socket: Socket =
             url.protocol === "https:"
-                ? connectTls({ host: url.hostname, port, rejectUnauthorized: false }, () => resolve(socket))
-                : connect(port, url.hostname, () => resolve(socket))
+                ? connectTls({ ...where, rejectUnauthorized: false }, () => resolve(socket))
+                : connect(where, () => resolve(socket))
         socket.once("error", reject)
     })
 }
@@ -74,37 +85,56 @@ class Answers {
     }
 }
 
+/** A connection that asks as soon as it has its answer. */
+class Line {
+    readonly #socket: Socket
+    #onData: (data: Buffer) => void = () => undefined
+
+    static async open(url: URL): Promise<Line> {
+        const line: Line = new Line(await open(url, (data) => line.#onData(data)))
+        return line
+    }
+
+    private constructor(socket: Socket) {
+        this.#socket = socket
+    }
+
+    /** Until then, and for the answer that is under way then. */
+    ask(request: string, end: number, latencies: number[]): Promise<void> {
+        const socket = this.#socket
+        return new Promise((resolve, reject) => {
+            const answers = new Answers()
+            let asked = performance.now()
+            socket.on("error", reject)
+            this.#onData = (data) => {
+                if (!answers.take(data)) return
+                const now = performance.now()
+                latencies.push(now - asked)
+                if (now >= end) {
+                    resolve()
+                    return
+                }
+                asked = now
+                socket.write(request)
+            }
+            socket.write(request)
+        })
+    }
+
+    close(): void {
+        this.#socket.destroy()
+    }
+}
+
 async function measure({ url, bytes, ms }: Load): Promise<Measured> {
     const target = new URL(`/v1/random?bytes=${bytes}`, url)
     const request = `GET ${target.pathname}${target.search} HTTP/1.1\r\nhost: ${target.host}\r\n\r\n`
-    const sockets = await Promise.all(Array.from({ length: connections }, () => open(target)))
     const latencies: number[] = []
+    const lines = await Promise.all(Array.from({ length: connections }, () => Line.open(target)))
     const begun = performance.now()
-    const end = begun + ms
-    await Promise.all(
-        sockets.map(
-            (socket) =>
-                new Promise<void>((resolve, reject) => {
-                    let asked = performance.now()
-                    const answers = new Answers()
-                    socket.on("error", reject)
-                    socket.on("data", (chunk: Buffer) => {
-                        if (!answers.take(chunk)) return
-                        const now = performance.now()
-                        latencies.push(now - asked)
-                        if (now >= end) {
-                            resolve()
-                            return
-                        }
-                        asked = now
-                        socket.write(request)
-                    })
-                    socket.write(request)
-                }),
-        ),
-    )
+    await Promise.all(lines.map((line) => line.ask(request, begun + ms, latencies)))
     const seconds = (performance.now() - begun) / 1000
-    for (const socket of sockets) socket.destroy()
+    for (const line of lines) line.close()
     const sorted = latencies.toSorted((a, b) => a - b)
     const at = (q: number): number =>
         sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN
