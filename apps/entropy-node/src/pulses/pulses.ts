@@ -18,7 +18,9 @@ import { PulseStore } from "./pulse-store.ts"
 import type { PulseSettings } from "./settings.ts"
 import { startOfUnit } from "./utc-start.ts"
 
-const fileName = "pulses.db"
+/** In the folder of the pulses. */
+export const pulsesFile = (folder: string): string => join(folder, "pulses.db")
+
 const dayMs = 86_400_000
 
 export type PulsesOptions = {
@@ -83,11 +85,11 @@ export type Pulses = {
 /** Makes what `openPulses` opens, and the folder. The key is for `createPulseKey` to make. */
 export async function createPulses(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    await PulseStore.create(join(folder, fileName))
+    await PulseStore.create(pulsesFile(folder))
 }
 
 export async function openPulses({ folder, settings, signer, core, clock }: PulsesOptions): Promise<Pulses> {
-    const store = await PulseStore.open(join(folder, fileName))
+    const store = await PulseStore.open(pulsesFile(folder))
     try {
         const certificate = await currentCertificate(store, signer, settings, clock)
         const { baseUrl, periodic, rounds } = settings
