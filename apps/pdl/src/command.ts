@@ -6,7 +6,6 @@ import { loadConfig } from "@tallylight/node/config.js"
 import type { Overrides } from "@tallylight/node/config.js"
 import { initDataDir, lookIntoDataDir, openDataDir } from "@tallylight/node/data-dir.js"
 import type { DataDir } from "@tallylight/node/data-dir.js"
-import { isLoopback } from "@tallylight/node/loopback.js"
 import { makeLogger } from "@tallylight/node/logger.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { Command, InvalidArgumentError } from "commander"
@@ -17,6 +16,7 @@ import { doctorCommand } from "./doctor-command.ts"
 import { chainFolder } from "./hosting/chain-folder.ts"
 import { makeChain } from "./hosting/create.ts"
 import { readChains } from "./hosting/read-chains.ts"
+import { refusePlain } from "./http/plain.ts"
 import { operatorKeyCommand } from "./operator-key-command.ts"
 import { makesOperatorKey, operatorKeyMade } from "./operator/key.ts"
 import { runPdl } from "./run.ts"
@@ -185,13 +185,4 @@ function listenAt(url: string): Address {
     const secure = parsed.protocol === "https:"
     const port = Number(parsed.port || (secure ? "443" : "80"))
     return { host: parsed.hostname.replace(/^\[|\]$/g, ""), port, secure }
-}
-
-/** Everything is signed; but whoever is on the way of plain HTTP can hold back what he likes. */
-function refusePlain({ host, tls, allowPlain }: PdlConfig): void {
-    if (tls === undefined && !allowPlain && !isLoopback(host))
-        throw new UserError(
-            `other machines can reach ${host}, over plain HTTP; give --tls-cert and --tls-key, or --allow-plain ` +
-                `where a proxy adds TLS`,
-        )
 }

@@ -9,9 +9,10 @@ import { diskCheck, nodeCheck, openFilesCheck } from "@tallylight/node/doctor-ma
 import { lockHolder } from "@tallylight/node/process-lock.js"
 import { Command } from "commander"
 import type { PdlConfig } from "./config.ts"
-import { bytesPerDay, chainChecks } from "./hosting/chain-checks.ts"
+import { bytesPerDay, chainChecks, twinsCheck } from "./hosting/chain-checks.ts"
 import { chainFolders } from "./hosting/chain-folder.ts"
-import { addressCheck, certificateCheck } from "./http/address-checks.ts"
+import { addressCheck, certificateCheck, metricsCheck } from "./http/address-checks.ts"
+import { refusePlain } from "./http/plain.ts"
 
 type Options = CommonOptions & { readonly json?: true }
 type Load = (options: CommonOptions) => Promise<PdlConfig>
@@ -37,14 +38,16 @@ async function checks(options: Options, path: string, load: Load): Promise<Check
         .catch(() => [])
     const holder = (): Promise<number | undefined> => lockHolder(path)
     return [
-        configCheck(options.config, () => load(options)),
+        configCheck(options.config, async () => refusePlain(await load(options))),
         nodeCheck(),
         dataDirCheck(path, "pdl", chainFolders),
         holderCheck(path),
         ...folders.flatMap(chainChecks),
+        ...(folders.length > 1 ? [twinsCheck(folders)] : []),
         diskCheck(path, () => bytesPerDay(folders)),
         openFilesCheck(config.limits.connections, holder),
         addressCheck(config, holder),
+        ...(config.metrics.enabled ? [metricsCheck(config, holder)] : []),
         ...(config.tls === undefined ? [] : [certificateCheck(config.tls)]),
     ]
 }

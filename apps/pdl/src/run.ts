@@ -6,11 +6,11 @@ import { newRegistry, serveMetrics } from "@tallylight/node/metrics.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { readCredentials } from "@tallylight/node/tls-files.js"
 import type { TlsFiles } from "@tallylight/node/tls-files.js"
-import { UserError } from "@tallylight/node/user-error.js"
 import type { Chain } from "./chain/chain.ts"
 import type { LimitName, PdlConfig } from "./config.ts"
 import { chainFolders } from "./hosting/chain-folder.ts"
 import { HostedChain } from "./hosting/hosted-chain.ts"
+import { refuseTwins } from "./hosting/twins.ts"
 import { serve } from "./http/server.ts"
 import type { Server } from "./http/server.ts"
 import { PdlMetrics } from "./metrics/pdl-metrics.ts"
@@ -109,17 +109,5 @@ async function renewCredentials(server: Server, tls: TlsFiles, log: Logger): Pro
         log.info({ validTo: credentials.validTo }, "certificate renewed")
     } catch (error) {
         log.error({ err: error }, "certificate not renewed; the old one stays in use")
-    }
-}
-
-/** A copy of a chain's folder that is run beside it would sign a second history of that chain. */
-function refuseTwins(hosted: readonly HostedChain[]): void {
-    for (const [at, { id, folder }] of hosted.entries()) {
-        const twin = hosted.slice(at + 1).find((other) => other.id === id)
-        if (twin !== undefined)
-            throw new UserError(
-                `${folder.path} and ${twin.folder.path} are the same chain, which would get two histories; ` +
-                    `move the older copy elsewhere`,
-            )
     }
 }

@@ -16,6 +16,8 @@ import { foreignKeys } from "../chain/keys.ts"
 import { operatorKeyPath } from "../operator/key.ts"
 import { ledgerPath, readKeys } from "./chain-folder.ts"
 import type { ChainFolder } from "./chain-folder.ts"
+import { readChain } from "./read-chains.ts"
+import { refuseTwins } from "./twins.ts"
 
 type Ends = { readonly genesis: Genesis; readonly last: Entry; readonly size: number; readonly note: string }
 
@@ -47,6 +49,21 @@ export function chainChecks(folder: ChainFolder): Check[] {
         named("keys", ({ genesis }) => judgeKeys(folder, genesis)),
         named("clock", ({ last }) => Promise.resolve(judgeLedgerTime(last.time, systemClock.now()))),
     ]
+}
+
+/** Of several chains. One that cannot be read has a finding of its own. */
+export function twinsCheck(folders: readonly ChainFolder[]): Check {
+    return {
+        name: "chains",
+        look: async () => {
+            const read = await Promise.allSettled(
+                folders.map(async (folder) => ({ id: (await readChain(folder)).id, folder })),
+            )
+            const chains = read.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []))
+            refuseTwins(chains)
+            return ok(`no two of ${chains.length} are the same`)
+        },
+    }
 }
 
 function judgeLedger({ genesis, size, note }: Ends): Finding {
