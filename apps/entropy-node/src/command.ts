@@ -10,7 +10,7 @@ import { UserError } from "@tallylight/node/user-error.js"
 import { Command, InvalidArgumentError } from "commander"
 import { z } from "zod"
 import { entropyNodeConfig, sourceSettings } from "./config.ts"
-import type { EntropyNodeConfig } from "./config.ts"
+import type { EntropyNodeConfig, SourceSettings } from "./config.ts"
 import { doctorCommand } from "./doctor-command.ts"
 import { fillNodeDir, nodeIdentity } from "./node-dir.ts"
 import { runNode } from "./run.ts"
@@ -62,12 +62,20 @@ async function identityOf(path: string): Promise<string> {
 async function init(options: Options): Promise<void> {
     const config = await load(options)
     const path = options.data ?? defaultDir
-    await initDataDir(path, "entropy-node", (dir) => fillNodeDir(dir, config.pulses))
+    const found: { key?: string | undefined } = {}
+    await initDataDir(path, "entropy-node", async (dir) => {
+        found.key = await fillNodeDir(dir, config.pulses)
+    })
     const identity = await identityOf(path)
-    const made = { data: path, identity }
+    const made = { data: path, identity, ...(found.key !== undefined && { existingKey: found.key }) }
+    const used = found.key === undefined ? "" : `\n${usedKey(found.key)}`
     process.stdout.write(
-        `${options.json ? JSON.stringify(made) : `made ${path}: entropy node ${identity}`}\n`,
+        `${options.json ? JSON.stringify(made) : `made ${path}: entropy node ${identity}${used}`}\n`,
     )
+}
+
+function usedKey(key: string): string {
+    return `its pulses are signed with a key that was there already, ${key}: no other node may have it`
 }
 
 async function run(options: Options, stop: AbortSignal): Promise<void> {
@@ -78,12 +86,17 @@ async function run(options: Options, stop: AbortSignal): Promise<void> {
         path: options.data ?? defaultDir,
         named: options.data !== undefined,
         role: "entropy-node",
-        fill: (made) => fillNodeDir(made, config.pulses),
+        fill: async (made) => {
+            const key = await fillNodeDir(made, config.pulses)
+            if (key !== undefined) log.warn(usedKey(key))
+        },
     })
     try {
         await runNode(dir, config, log, stop, (running) => {
             const data = dir.path
-            const text = options.json ? `${JSON.stringify({ ...running, data })}\n` : inWords(running, data)
+            const text = options.json
+                ? `${JSON.stringify({ ...running, data })}\n`
+                : inWords(running, config.sources, data)
             process.stdout.write(text)
         })
     } finally {
@@ -101,10 +114,17 @@ function requireSource({ sources, core: { minimumHealthySources } }: EntropyNode
     )
 }
 
-function inWords({ urls, identity, simulated, sources, certificate }: RunningNode, data: string): string {
+function inWords(
+    { urls, identity, certificate }: RunningNode,
+    sources: readonly SourceSettings[],
+    data: string,
+): string {
+    const named = sources.map((source) =>
+        "simulated" in source && source.simulated ? `${source.name} (SIMULATED: no hardware)` : source.name,
+    )
     return [
         `entropy node ${identity}`,
-        `sources ${sources.join(", ")}${simulated ? ", SIMULATED: no hardware" : ""}`,
+        `sources ${named.join(", ")}`,
         ...(certificate === undefined ? [] : [`pulses with certificate ${certificate.slice(0, 32)}…`]),
         `listening at ${urls.join(", ")}, data in ${data}`,
         "",

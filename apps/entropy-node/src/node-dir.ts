@@ -19,12 +19,15 @@ export const pulsesFolder = ({ path }: Dir): string => join(path, "pulses")
 /** Of the chain at that place of the configuration, from 0: what was seen of it, and receipts. */
 export const chainFolder = ({ path }: Dir, at: number): string => join(path, `chain-${at + 1}`)
 
-/** What a directory must have: an identity, and a place for pulses with their key. */
-export async function fillNodeDir(dir: Dir, pulses: PulseSettings): Promise<void> {
+/**
+ * What a directory must have: an identity, and a place for pulses with their key. Resolves to where that key was
+ * already, as another node's is.
+ */
+export async function fillNodeDir(dir: Dir, pulses: PulseSettings): Promise<string | undefined> {
     await createKeyFile(identityFile(dir), "identity", systemRandom(32))
     const folder = pulsesFolder(dir)
     await createPulses(folder)
-    await createPulseKey(folder, pulses.key)
+    return createPulseKey(folder, pulses.key)
 }
 
 export async function nodeIdentity(dir: Dir): Promise<Signer> {

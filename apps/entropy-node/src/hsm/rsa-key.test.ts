@@ -12,7 +12,7 @@ import { faultyProgram, softProgram } from "../../../../test/processes/module-pr
 import { makeSoftHsm, noSoftHsm, softPin, type SoftHsm } from "../../../../test/processes/soft-hsm.ts"
 import type { ModuleProgram } from "./module-process.ts"
 import type { PulseSigner } from "./pulse-signer.ts"
-import { openTokenSigner, tokenKeySettings } from "./rsa-key.ts"
+import { openTokenSigner, tokenKeySettings, type TokenPulseSigner } from "./rsa-key.ts"
 
 const run = promisify(execFile)
 const message = new TextEncoder().encode("a pulse")
@@ -21,6 +21,7 @@ let made: SoftHsm | undefined
 let hsm: SoftHsm
 /** Of the key that was made first. */
 let modulus: Uint8Array
+let wasNew: boolean
 const signers: PulseSigner[] = []
 
 beforeAll(async () => {
@@ -29,6 +30,7 @@ beforeAll(async () => {
     hsm = made
     const signer = await open("create")
     modulus = signer.modulus
+    wasNew = signer.isNew
     await signer.close()
     signers.length = 0
     // A key takes some seconds, of each core's undivided attention.
@@ -45,7 +47,7 @@ async function open(
     whenMissing: "create" | "refuse",
     given: Readonly<Record<string, unknown>> = {},
     program: ModuleProgram = softProgram,
-): Promise<PulseSigner> {
+): Promise<TokenPulseSigner> {
     const settings = tokenKeySettings.parse({ ...hsm.settings, ...given })
     const signer = await openTokenSigner(settings, whenMissing, program)
     signers.push(signer)
@@ -103,7 +105,9 @@ describe("a key", () => {
         for (const whenMissing of ["create", "refuse", "create"] as const) {
             const signer = await open(whenMissing)
             expect(signer.modulus).toStrictEqual(modulus)
+            expect(signer.isNew).toBe(false)
         }
+        expect(wasNew).toBe(true)
     })
 
     test("says where it lies, and that SoftHSM is software", async () => {

@@ -23,6 +23,11 @@ export const tokenKeySettings = z.strictObject({
 
 export type TokenKeySettings = z.output<typeof tokenKeySettings>
 
+export type TokenPulseSigner = PulseSigner & {
+    /** Whether the token made the key now. */
+    readonly isNew: boolean
+}
+
 /**
  * Opens the token and finds the key. Where there is none, `create` has the token make one, and `refuse` rejects: a
  * token that lost its key must not go on with another one unnoticed.
@@ -31,23 +36,25 @@ export async function openTokenSigner(
     settings: TokenKeySettings,
     whenMissing: "create" | "refuse",
     program: ModuleProgram = moduleProgram(),
-): Promise<PulseSigner> {
+): Promise<TokenPulseSigner> {
     const token = await Token.open(settings, program)
     try {
         const found = await findKey(token, settings)
         if (found === undefined && whenMissing === "create") await token.createKey(settings.key)
-        return new TokenSigner(settings, program, token, found ?? (await mustFind(token, settings)))
+        const key = found ?? (await mustFind(token, settings))
+        return new TokenSigner(settings, program, token, key, found === undefined)
     } catch (error) {
         await token.close()
         throw error
     }
 }
 
-class TokenSigner implements PulseSigner {
+class TokenSigner implements TokenPulseSigner {
     readonly modulus: Uint8Array
     readonly exponent: number
     readonly simulated: boolean
     readonly facts: SourceFacts
+    readonly isNew: boolean
     readonly #settings: TokenKeySettings
     readonly #program: ModuleProgram
     readonly #publicKey: KeyObject
@@ -55,11 +62,18 @@ class TokenSigner implements PulseSigner {
     /** Settles when the signature before has: two that find the token lost must not both open it again. */
     #last: Promise<unknown> = Promise.resolve()
 
-    constructor(settings: TokenKeySettings, program: ModuleProgram, token: Token, key: TokenKey) {
+    constructor(
+        settings: TokenKeySettings,
+        program: ModuleProgram,
+        token: Token,
+        key: TokenKey,
+        isNew: boolean,
+    ) {
         this.modulus = key.modulus
         this.exponent = numberOf(key.exponent)
         this.simulated = settings.simulated
         this.facts = { ...token.facts, key: settings.key, keyBornInToken: key.isBornHere }
+        this.isNew = isNew
         this.#settings = settings
         this.#program = program
         this.#publicKey = publicKeyOf(key)

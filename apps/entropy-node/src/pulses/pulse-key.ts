@@ -8,14 +8,17 @@ import { openTokenSigner } from "../hsm/rsa-key.ts"
 import type { PulseKeySettings } from "./settings.ts"
 import { createSoftwareKey, openSoftwareKey } from "./software-key.ts"
 
-/** Makes it where there is none. `folder` is that of the pulses. */
-export async function createPulseKey(folder: string, key: PulseKeySettings): Promise<void> {
+/** Makes it where there is none. `folder` is that of the pulses. Resolves to where one was already, for a sentence. */
+export async function createPulseKey(folder: string, key: PulseKeySettings): Promise<string | undefined> {
     if (key.kind === "pkcs11") {
-        await (await openTokenSigner(key, "create")).close()
-        return
+        const signer = await openTokenSigner(key, "create")
+        await signer.close()
+        return signer.isNew ? undefined : `${key.key} in the token ${key.token}`
     }
     const path = resolve(folder, key.file)
-    if ((await readIfThere(path)) === undefined) await createSoftwareKey(path)
+    if ((await readIfThere(path)) !== undefined) return path
+    await createSoftwareKey(path)
+    return undefined
 }
 
 /** Rejects with a UserError where it is not there. */

@@ -601,9 +601,9 @@ describe("an operator's certificate", () => {
 describe("a key in software", () => {
     test("is made once, beside the pulses, and signs them", async () => {
         const { key } = pulseSettings.parse({})
-        await createPulseKey(folder, key)
+        expect(await createPulseKey(folder, key)).toBeUndefined()
         const made = await readFile(join(folder, "pulse-key.pem"))
-        await createPulseKey(folder, key)
+        expect(await createPulseKey(folder, key)).toBe(join(folder, "pulse-key.pem"))
         expect(await readFile(join(folder, "pulse-key.pem"))).toStrictEqual(made)
         const software = await openPulseKey(folder, key)
         opened = await openPulses({ folder, settings, signer: software, core, clock })
