@@ -4,7 +4,7 @@ import type { CommonOptions } from "@tallylight/node/cli.js"
 import { lookIntoDataDir } from "@tallylight/node/data-dir.js"
 import { ok, runDoctor, warn } from "@tallylight/node/doctor.js"
 import type { Check } from "@tallylight/node/doctor.js"
-import { configCheck, dataDirCheck, holderCheck, pinnedChain } from "@tallylight/node/doctor-data.js"
+import { configCheck, dataDirCheck, holderCheck, ledgerOf } from "@tallylight/node/doctor-data.js"
 import { diskCheck, nodeCheck, openFilesCheck } from "@tallylight/node/doctor-machine.js"
 import { serverChecks } from "@tallylight/node/doctor-server.js"
 import { lockHolder } from "@tallylight/node/process-lock.js"
@@ -56,7 +56,7 @@ async function checks(options: Options, path: string, load: Load): Promise<Check
         diskCheck(path, async () => pulseBytesPerDay(pulsesFolder({ path }), systemClock)),
         openFilesCheck(config.http.limits.connections, () => lockHolder(path)),
         ...config.chains.flatMap((server, at) =>
-            serverChecks({ ...server, pinned: () => pinnedChain(chainFolder({ path }, at)) }),
+            serverChecks({ ...server, ...ledgerOf(chainFolder({ path }, at)) }),
         ),
     ]
 }

@@ -1,14 +1,18 @@
 /** `party doctor`: whether parties would run here, and what to do where they would not. */
 import { judgeOptions } from "@tallylight/node/cli.js"
+import { toHex } from "@tallylight/crypto/bytes.js"
+import { ed25519PublicKey } from "@tallylight/crypto/ed25519.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { lookIntoDataDir } from "@tallylight/node/data-dir.js"
 import { ok, runDoctor, warn } from "@tallylight/node/doctor.js"
 import type { Check } from "@tallylight/node/doctor.js"
-import { configCheck, dataDirCheck, holderCheck, pinnedChain } from "@tallylight/node/doctor-data.js"
+import { configCheck, dataDirCheck, holderCheck, ledgerOf } from "@tallylight/node/doctor-data.js"
 import { diskCheck, nodeCheck } from "@tallylight/node/doctor-machine.js"
 import { serverChecks } from "@tallylight/node/doctor-server.js"
+import type { StateCheck } from "@tallylight/node/doctor-server.js"
 import { readKeyFile } from "@tallylight/node/key-files.js"
 import type { ServerSettings } from "@tallylight/node/server-settings.js"
+import { nameOf } from "@tallylight/protocol/ledger/state.js"
 import { Command } from "commander"
 import { entropyNodeCheck } from "./entropy-node-check.ts"
 import type { EntropyNodeSettings } from "./entropy-node-settings.ts"
@@ -48,7 +52,7 @@ async function checks(options: Options, path: string, load: Load): Promise<Check
         holderCheck(path),
         keysCheck(path, settings),
         diskCheck(path),
-        ...serverChecks({ ...settings, pinned: () => pinnedChain(path) }),
+        ...serverChecks({ ...settings, ...ledgerOf(path) }, [admissionCheck(path)]),
         ...(entropyNode === undefined ? [] : [entropyNodeCheck(entropyNode)]),
     ]
 }
@@ -68,6 +72,32 @@ function keysCheck(path: string, { count }: Settings): Check {
             return warn(
                 `${says}, and count is ${count}`,
                 "the next start makes the rest; where the chain has a list, the operator must admit those too",
+            )
+        },
+    }
+}
+
+/** A party that is not on the list waits, which is no error, and answers nothing. */
+function admissionCheck(path: string): StateCheck {
+    return {
+        name: "admission",
+        look: async ({ genesis, admitted, parties }) => {
+            if (genesis.parameters.admission === "open") return ok("open to whoever registers")
+            const dir = await lookIntoDataDir(path, "party")
+            const identities: Uint8Array[] = []
+            for (const number of await partyNumbers(dir))
+                identities.push(
+                    ed25519PublicKey(await readKeyFile(dir.file(`party-${number}/identity.key`), "identity")),
+                )
+            const barred = identities.filter((identity) => !admitted.has(nameOf(identity)))
+            if (barred.length === 0) return ok("on the operator's list")
+            const lines = barred.map((identity) => {
+                const was = parties.has(nameOf(identity)) ? "was removed by the operator" : "is not admitted"
+                return `${toHex(identity)} ${was}`
+            })
+            return warn(
+                lines.join("\n"),
+                "ask the operator of this chain to admit them: until then they wait, and answer nothing",
             )
         },
     }

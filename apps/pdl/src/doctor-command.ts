@@ -1,5 +1,4 @@
 /** `pdl doctor`: whether a ledger server would run here, and what to do where it would not. */
-import { judgeOptions } from "@tallylight/node/cli.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { lookIntoDataDir } from "@tallylight/node/data-dir.js"
 import { runDoctor } from "@tallylight/node/doctor.js"
@@ -19,13 +18,12 @@ type Load = (options: CommonOptions) => Promise<PdlConfig>
 
 /** `load` reads the settings as a start would. */
 export function doctorCommand(defaultDir: string, load: Load, stop: AbortSignal): Command {
-    const command = new Command("doctor")
+    return new Command("doctor")
         .description("look at settings, keys, ledgers, disk, clock and port, also beside a running server")
         .action(async (_: unknown, self: Command) => {
             const options = self.optsWithGlobals<Options>()
             await runDoctor(await checks(options, options.data ?? defaultDir, load), options, stop)
         })
-    return judgeOptions(command)
 }
 
 async function checks(options: Options, path: string, load: Load): Promise<Check[]> {

@@ -4,7 +4,7 @@ import type { CommonOptions } from "@tallylight/node/cli.js"
 import { lookIntoDataDir } from "@tallylight/node/data-dir.js"
 import { ok, runDoctor } from "@tallylight/node/doctor.js"
 import type { Check } from "@tallylight/node/doctor.js"
-import { configCheck, dataDirCheck, holderCheck, pinnedChain } from "@tallylight/node/doctor-data.js"
+import { configCheck, dataDirCheck, holderCheck, ledgerOf } from "@tallylight/node/doctor-data.js"
 import { diskCheck, nodeCheck } from "@tallylight/node/doctor-machine.js"
 import { serverChecks } from "@tallylight/node/doctor-server.js"
 import type { ServerSettings } from "@tallylight/node/server-settings.js"
@@ -37,7 +37,7 @@ async function checks(options: Options, path: string, load: Load): Promise<Check
         holderCheck(path),
         keysCheck(path, settings),
         diskCheck(path),
-        ...serverChecks({ ...settings, pinned: () => pinnedChain(path) }),
+        ...serverChecks({ ...settings, ...ledgerOf(path) }),
     ]
 }
 

@@ -3,7 +3,9 @@ import { lookIntoDataDir, type DataDir, type DataRole } from "./data-dir.ts"
 import { fileNotebook } from "./file-notebook.ts"
 import { ok, type Check } from "./doctor.ts"
 import { looseModes } from "./doctor-machine.ts"
+import type { Whom } from "./doctor-server.ts"
 import { lockHolder } from "./process-lock.ts"
+import { SeenLedger } from "./seen-ledger.ts"
 
 /** Of settings: whether they could be read is one finding, and what they say is for the other checks. */
 export function configCheck(file: string | undefined, load: () => Promise<unknown>): Check {
@@ -42,7 +44,8 @@ export function holderCheck(path: string): Check {
     }
 }
 
-/** The chain that the folder belongs to since it was first used. */
-export async function pinnedChain(path: string): Promise<Uint8Array | undefined> {
-    return fileNotebook(path).read("chain")
+/** What an app kept in the folder: the chain that it belongs to, and the checkpoint that was last relied on. */
+export function ledgerOf(path: string): Pick<Whom, "pinned" | "seen"> {
+    const ledger = new SeenLedger(fileNotebook(path))
+    return { pinned: () => ledger.chain(), seen: () => ledger.checkpoint() }
 }

@@ -28,9 +28,11 @@ afterEach(() => {
     server.close()
 })
 
+const nothing = (): Promise<undefined> => Promise.resolve(undefined)
+
 /** The verdict of each check, and what it says. */
 async function look(whom: Partial<Whom> = {}): Promise<Record<string, string>> {
-    const checks = serverChecks({ url, chain, pinned: () => Promise.resolve(undefined), ...whom })
+    const checks = serverChecks({ url, chain, pinned: nothing, seen: nothing, ...whom })
     const found: Record<string, string> = {}
     for await (const { name, verdict, says } of examine(checks, never)) found[name] = `${verdict}: ${says}`
     return found
@@ -54,6 +56,7 @@ describe("between here and a server", () => {
 
     test("the address is none", async () => {
         expect(await look({ url: "here" })).toEqual({ server: "fail: “here” is no address" })
+        expect(await look({ url: "ftp://x" })).toEqual({ server: "fail: “ftp://x” is no address" })
     })
 
     test("nobody knows the name", async () => {

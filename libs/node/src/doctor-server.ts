@@ -1,36 +1,49 @@
-/** What `doctor` looks at between here and a ledger server: the name, the connection, the chain, the clocks. */
+/** What `doctor` looks at between here and a ledger server: the name, the connection, the chain, the clocks, the ledger. */
 import { lookup } from "node:dns/promises"
 import { once } from "node:events"
 import { connect as connectTcp, isIP } from "node:net"
 import { connect as connectTls } from "node:tls"
 
 import { toHex } from "@tallylight/crypto/bytes.js"
+import type { Checkpoint } from "@tallylight/crypto/checkpoint.js"
 import { wireVersion } from "@tallylight/protocol/chain/genesis.js"
+import type { ChainState } from "@tallylight/protocol/ledger/state.js"
 import { Replica } from "@tallylight/protocol/session/replica.js"
 import { openSession } from "@tallylight/protocol/session/session.js"
 
 import type { ChainAddress } from "./chain-address.ts"
 import { fail, ok, warn, type Check, type Finding } from "./doctor.ts"
 import { fetchBytes } from "./fetch-bytes.ts"
+import { replayLedger } from "./doctor-ledger.ts"
 import { findChain, httpAddress } from "./find-chain.ts"
 import { readAuthorities, type ServerSettings } from "./server-settings.ts"
 import { systemClock } from "./system-clock.ts"
 import { systemRandom } from "./system-random.ts"
 import { tlsProblem } from "./tls-problem.ts"
+import { UserError } from "./user-error.ts"
 import { connectWebSocket } from "./ws-connect.ts"
 
 export type Whom = ServerSettings & {
     /** The chain that the data directory belongs to; undefined before it was ever used. */
     readonly pinned: () => Promise<Uint8Array | undefined>
+    /** The last one that was relied on here; undefined where there is none. */
+    readonly seen: () => Promise<Checkpoint | undefined>
 }
 
-export function serverChecks(whom: Whom): Check[] {
-    const url = URL.canParse(whom.url) ? new URL(httpAddress(whom.url)) : undefined
+export type StateCheck = {
+    readonly name: string
+    readonly look: (state: ChainState) => Finding | Promise<Finding>
+}
+
+/** `further` are checks of what the ledger says, made where it could be read. */
+export function serverChecks(whom: Whom, further: readonly StateCheck[] = []): Check[] {
+    const url = addressOf(whom)
     if (url === undefined) {
         const look = (): Promise<Finding> =>
             Promise.resolve(fail(`“${whom.url}” is no address`, "give one such as http://127.0.0.1:7710"))
         return [{ name: "server", look }]
     }
+    let state: ChainState | undefined
     let address: ChainAddress | undefined
     let aheadMs: number | undefined
     const find = async (signal: AbortSignal): Promise<Finding> => {
@@ -43,6 +56,12 @@ export function serverChecks(whom: Whom): Check[] {
         if (address === undefined) return unasked
         aheadMs = await clockAhead(address, signal)
         return ok(`answers at ${address.socket}, in protocol version ${wireVersion}`)
+    }
+    const replay = async (signal: AbortSignal): Promise<Finding> => {
+        if (address === undefined || aheadMs === undefined) return unasked
+        const replayed = await replayLedger(address, await whom.seen(), signal)
+        state = replayed.state
+        return replayed.finding
     }
     return [
         { name: "host", look: () => judgeHost(url) },
@@ -59,7 +78,21 @@ export function serverChecks(whom: Whom): Check[] {
         { name: "chain", look: find },
         { name: "websocket", look: greet },
         { name: "clock", look: () => Promise.resolve(aheadMs === undefined ? unasked : judgeClock(aheadMs)) },
+        { name: "ledger", look: replay },
+        ...further.map(({ name, look }) => ({
+            name,
+            look: async () => (state === undefined ? unasked : look(state)),
+        })),
     ]
+}
+
+function addressOf({ url }: ServerSettings): URL | undefined {
+    try {
+        return new URL(httpAddress(url))
+    } catch (error) {
+        if (error instanceof UserError) return undefined
+        throw error
+    }
 }
 
 const unasked = warn("not looked at, since what comes before it failed", "mend that first")
