@@ -193,6 +193,7 @@ test("one address may ask so often for what is on the disk, and is told when to 
     expect(refused[0]?.headers.get("retry-after")).toBe("1")
     expect(await refused[0]?.json()).toMatchObject({
         code: "rate-limited",
+        detail: "rate-limited: One address gets 3 answers a second from the disk; ask again in a second.",
         facts: { limit: "httpRequestsPerSecond" },
     })
     expect(new Set(server.hits)).toEqual(new Set(["httpRequestsPerSecond"]))

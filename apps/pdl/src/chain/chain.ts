@@ -153,7 +153,7 @@ export class Chain {
             this.#options.onFault(error)
         }
         this.followers.end()
-        this.#connections.close()
+        this.#connections.close(this.#stopped ? "this chain is stopped" : "the server is stopping")
     }
 
     /** Talks to whoever is at the other end until they go; `address` is whom limits per address count it to. */

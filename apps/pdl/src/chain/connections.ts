@@ -62,8 +62,8 @@ export class Connections {
     }
 
     /** Says goodbye to everybody. */
-    close(): void {
-        for (const peer of this.#peers) peer.close(closeCodes.goingAway, "the server is stopping")
+    close(reason: string): void {
+        for (const peer of this.#peers) peer.close(closeCodes.goingAway, reason)
     }
 
     /** Of a connection that is being closed, as for want of the subprotocol, `unheard` says that no hello can come. */

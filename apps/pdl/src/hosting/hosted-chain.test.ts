@@ -113,7 +113,11 @@ describe("a chain that stops by a fault", () => {
     const pool = new ProofPool([ownThread(() => Promise.resolve())])
     const clock = new ManualClock(systemClock.now())
     const metrics = new PdlMetrics(newRegistry(), clock, Object.keys(config.limits) as LimitName[])
-    const means = { limits: config.limits, log, clock, metrics, pool }
+    /** What was logged for operators to see, of this one chain. */
+    const logged: string[] = []
+    const note = (_: unknown, msg: string): void => void logged.push(msg)
+    const noting = { child: () => noting, debug: () => undefined, info: note, warn: note, error: note }
+    const means = { limits: config.limits, log: noting as never, clock, metrics, pool }
 
     async function hosted(): Promise<HostedChain> {
         const [first] = await chainFolders(dir)
@@ -150,12 +154,16 @@ describe("a chain that stops by a fault", () => {
         expect((await http.inject(at)).statusCode).toBe(200)
         await spoil()
         await expect(register(before)).rejects.toThrow("stopping")
-        expect((await http.inject(at)).statusCode).toBe(503)
+        const refused = await http.inject(at)
+        expect(refused.statusCode).toBe(503)
+        expect(refused.json()).toMatchObject({ code: "shutting-down", facts: {} })
+        expect(refused.json<{ detail: string }>().detail).toMatch(/^shutting-down: This chain is stopped/)
         expect((await http.inject("/v1/chains")).json()).toMatchObject({ chains: [{ phase: "stopped" }] })
         await vi.waitUntil(() => means.clock.waiting > 0)
         await mend()
         await means.clock.advance(60_000)
         await reopened
+        expect(logged.filter((msg) => msg.startsWith("chain"))).toEqual(["chain stopped", "chain open again"])
         expect(broken.chain.stopped).toBe(false)
         expect(await register(broken.chain)).toMatchObject({ index: 1 })
         stop.abort()

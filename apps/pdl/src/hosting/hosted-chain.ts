@@ -88,6 +88,7 @@ export class HostedChain {
             if (stop.aborted) return
             try {
                 this.#opened = await open(this.folder, this.#means)
+                log.info({ size: this.chain.head.size }, "chain open again")
                 return
             } catch (error) {
                 log.error({ err: error }, "chain cannot be opened")

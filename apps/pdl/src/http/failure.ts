@@ -1,6 +1,15 @@
 /** What the read side answers where a request is refused or goes wrong. */
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import type { Facts, RefusalCode } from "@tallylight/protocol/wire/refusal.js"
 import type { FastifyReply } from "fastify"
+
+/** With a sentence of its own, where that of the code is about connections and messages. */
+export class ReadRefusal extends Refusal {
+    constructor(code: RefusalCode, sentence: string, facts: Facts = {}) {
+        super(code, facts)
+        this.message = `${code}: ${sentence}`
+    }
+}
 
 function statusOf({ code }: Refusal): number {
     if (code === "rate-limited") return 429

@@ -9,7 +9,7 @@ import type { FastifyInstance, FastifyReply } from "fastify"
 import type { z } from "zod"
 import type { Chain } from "../chain/chain.ts"
 import { expensive } from "../limits/http.ts"
-import { answerError } from "./failure.ts"
+import { answerError, ReadRefusal } from "./failure.ts"
 import { entryJson, roundJson, summary } from "./json.ts"
 import { openApiDocument } from "./openapi.ts"
 import { page, roundNumber } from "./schema.ts"
@@ -32,7 +32,11 @@ export function addReadSide(server: FastifyInstance, { chains, unready, onFailur
     const chainOf = (id: string): Chain => {
         const chain = chains.get(id)
         if (chain === undefined) throw new Refusal("wrong-chain", { chain: id.slice(0, 64) })
-        require(!chain.stopped, "shutting-down")
+        if (chain.stopped)
+            throw new ReadRefusal(
+                "shutting-down",
+                "This chain is stopped by a fault; the server opens it again by itself, or its operator must act.",
+            )
         return chain
     }
 

@@ -3,8 +3,8 @@ import type { Server } from "node:http"
 import type { Socket } from "node:net"
 import { Server as TlsServer } from "node:tls"
 import rateLimit from "@fastify/rate-limit"
-import { Refusal } from "@tallylight/protocol/wire/refusal.js"
 import type { FastifyInstance } from "fastify"
+import { ReadRefusal } from "../http/failure.ts"
 import type { ClientAddresses } from "./client-address.ts"
 
 export type HttpLimits = {
@@ -80,6 +80,11 @@ export async function limitRate(
         allowList: ({ raw }) => addresses.of(raw) === undefined,
         keyGenerator: ({ raw }) => addresses.of(raw) ?? "",
         onExceeded: () => onLimit("httpRequestsPerSecond"),
-        errorResponseBuilder: () => new Refusal("rate-limited", { limit: "httpRequestsPerSecond" }),
+        errorResponseBuilder: () =>
+            new ReadRefusal(
+                "rate-limited",
+                `One address gets ${httpRequestsPerSecond} answers a second from the disk; ask again in a second.`,
+                { limit: "httpRequestsPerSecond" },
+            ),
     })
 }
