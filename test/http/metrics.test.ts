@@ -1,8 +1,7 @@
 /** What a served chain counts, as Prometheus would read it. */
 import { newRegistry, serveMetrics } from "@tallylight/node/metrics.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
-import { pdlConfig } from "@tallylight/pdl/config.js"
-import type { LimitName } from "@tallylight/pdl/config.js"
+import { limitNames, pdlConfig } from "@tallylight/pdl/config.js"
 import { RoundIndex } from "@tallylight/pdl/ledger/round-index.js"
 import { PdlMetrics } from "@tallylight/pdl/metrics/pdl-metrics.js"
 import { ProofPool } from "@tallylight/pdl/proofs/pool.js"
@@ -12,7 +11,7 @@ import { expect, test } from "vitest"
 import { anonymousHello, dial, outcome } from "./dial.ts"
 import { serveSample } from "./serving.ts"
 
-const limits = Object.keys(pdlConfig.parse({}).limits) as LimitName[]
+const limits = limitNames(pdlConfig.parse({}).limits)
 
 /** The samples of a metric by their labels, as in `chain="sample"`. */
 function samples(text: string, name: string): Record<string, number> {
@@ -57,6 +56,12 @@ test("has a counter for each limit of the configuration, from the start", async 
     const counted = samples(await registry.metrics(), "tallylight_limit_hits_total")
     expect(Object.keys(counted).toSorted()).toEqual(limits.map((limit) => `limit="${limit}"`).toSorted())
     expect(new Set(Object.values(counted))).toEqual(new Set([0]))
+})
+
+test("counts no limit that nobody can run into, also where it is set", () => {
+    const set = pdlConfig.parse({ limits: { proofWorkers: 2 } }).limits
+    expect(limitNames(set)).toEqual(limits)
+    expect(Object.keys(set).filter((name) => !(limits as string[]).includes(name))).toEqual(["proofWorkers"])
 })
 
 test("counts entries by kind, and rounds by how they ended", async () => {

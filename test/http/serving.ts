@@ -6,7 +6,7 @@ import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import type { Credentials } from "@tallylight/node/tls-files.js"
 import { Chain } from "@tallylight/pdl/chain/chain.js"
-import { pdlConfig } from "@tallylight/pdl/config.js"
+import { limitNames, pdlConfig } from "@tallylight/pdl/config.js"
 import type { LimitName } from "@tallylight/pdl/config.js"
 import { serve } from "@tallylight/pdl/http/server.js"
 import { PdlMetrics } from "@tallylight/pdl/metrics/pdl-metrics.js"
@@ -53,7 +53,7 @@ export async function serveSample(
     const failures: unknown[] = []
     const hits: LimitName[] = []
     const registry = newRegistry()
-    const metrics = new PdlMetrics(registry, systemClock, Object.keys(limits) as LimitName[])
+    const metrics = new PdlMetrics(registry, systemClock, limitNames(limits))
     const reached = (limit: LimitName): void => {
         hits.push(limit)
         metrics.reached(limit)

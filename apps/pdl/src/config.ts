@@ -132,5 +132,9 @@ export const pdlConfig = z.strictObject({
 
 export type PdlConfig = z.output<typeof pdlConfig>
 
-/** What may be reached, and how often it was is a metric of that name. */
-export type LimitName = keyof PdlConfig["limits"]
+/** What may be reached, and how often it was is a metric of that name. More threads than there are nobody asks for. */
+export type LimitName = Exclude<keyof PdlConfig["limits"], "proofWorkers">
+
+export function limitNames({ proofWorkers: _, ...limits }: PdlConfig["limits"]): LimitName[] {
+    return Object.keys(limits) as LimitName[]
+}

@@ -7,7 +7,8 @@ import { systemClock } from "@tallylight/node/system-clock.js"
 import { readCredentials } from "@tallylight/node/tls-files.js"
 import type { TlsFiles } from "@tallylight/node/tls-files.js"
 import type { Chain } from "./chain/chain.ts"
-import type { LimitName, PdlConfig } from "./config.ts"
+import { limitNames } from "./config.ts"
+import type { PdlConfig } from "./config.ts"
 import { chainFolders } from "./hosting/chain-folder.ts"
 import { HostedChain } from "./hosting/hosted-chain.ts"
 import { refuseTwins } from "./hosting/twins.ts"
@@ -37,7 +38,7 @@ export async function runPdl(
     const broken = new AbortController()
     const { limits } = config
     const registry = newRegistry()
-    const metrics = new PdlMetrics(registry, systemClock, Object.keys(limits) as LimitName[])
+    const metrics = new PdlMetrics(registry, systemClock, limitNames(limits))
     const proofs = startProofs(limits.proofWorkers, log, (error) => broken.abort(error))
     metrics.watchProofs(proofs.pool, proofs.threads)
     const means = { limits, log, clock: systemClock, metrics, pool: proofs.pool }

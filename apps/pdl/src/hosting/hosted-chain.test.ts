@@ -16,8 +16,7 @@ import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { fastify } from "fastify"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import type { Chain } from "../chain/chain.ts"
-import { pdlConfig } from "../config.ts"
-import type { LimitName } from "../config.ts"
+import { limitNames, pdlConfig } from "../config.ts"
 import { addReadSide } from "../http/read-side.ts"
 import { PdlMetrics } from "../metrics/pdl-metrics.ts"
 import { ProofPool } from "../proofs/pool.ts"
@@ -112,7 +111,7 @@ describe("a chain that stops by a fault", () => {
     const stop = new AbortController()
     const pool = new ProofPool([ownThread(() => Promise.resolve())])
     const clock = new ManualClock(systemClock.now())
-    const metrics = new PdlMetrics(newRegistry(), clock, Object.keys(config.limits) as LimitName[])
+    const metrics = new PdlMetrics(newRegistry(), clock, limitNames(config.limits))
     /** What was logged for operators to see, of this one chain. */
     const logged: string[] = []
     const note = (_: unknown, msg: string): void => void logged.push(msg)
