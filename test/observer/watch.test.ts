@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { toHex } from "@tallylight/crypto/bytes.js"
 import { pulseWords } from "@tallylight/observer/watch-command.js"
 import { watch } from "@tallylight/observer/watch.js"
@@ -56,4 +59,23 @@ test("rounds and pulses are told apart, in their order, each verified here", asy
             "no Z: the node was not bound to its value before the ticket",
     ])
     expect(pulseWords({ ...pulses[0]!, hardware: true })).not.toContain("software")
+})
+
+test.each(["enough rounds", "Ctrl-C"])("what was verified is on disk when it ends after %s", async (why) => {
+    const path = await mkdtemp(join(tmpdir(), "tallylight-watch-"))
+    const stop = new AbortController()
+    const follower = await Follower.start({
+        server: { url: await served(sample), chain: toHex(sample.state.chain) },
+        dir: { path, file: (name) => join(path, name), release: () => Promise.resolve() },
+        log: makeLogger({ name: "observer", level: "silent" }),
+        stop: stop.signal,
+        proves: () => false,
+    })
+    const nothing = (): void => undefined
+    await watch(follower, {
+        ...{ from: 1, rounds: why === "Ctrl-C" ? Infinity : 1, onPulse: nothing, onNews: nothing },
+        onRound: () => why === "Ctrl-C" && stop.abort(),
+    })
+    expect((await readdir(path)).toSorted()).toEqual(["chain", "checkpoint"])
+    await rm(path, { recursive: true })
 })
