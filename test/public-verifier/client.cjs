@@ -1,6 +1,8 @@
 // Asks for pulses as users of nist-randomness-beacon do; it checks each one before it hands it out. Arguments: the folder
 // with the package, the number of pulses. Prints one JSON value: how many it took, and what it said of the others.
+const console = require("node:console")
 const { createRequire } = require("node:module")
+const process = require("node:process")
 const [, , folder, count] = process.argv
 const beacon = createRequire(`${folder}/`)("nist-randomness-beacon")
 
