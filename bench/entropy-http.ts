@@ -1,11 +1,12 @@
 /** Amplified bytes of an entropy node: in process, over HTTP and HTTPS, beside a bare server and any that is named. */
-import { fork } from "node:child_process"
+import { execFile, fork } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { createCipheriv, randomBytes } from "node:crypto"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { FortunaGenerator } from "@tallylight/entropy/fortuna.js"
 import { Amplifier } from "@tallylight/entropy-node/http/amplifier.js"
 import { fortunaPrimitives } from "@tallylight/entropy-node/core/fortuna-primitives.js"
@@ -13,10 +14,12 @@ import { TwinCore } from "@tallylight/entropy-node/http/twin-core.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { makeCertificate } from "../test/certificates.ts"
 import type { Load, Measured } from "./entropy-http-load.ts"
-import type { Addresses } from "./entropy-http-server.ts"
 import { ratio, rates } from "./measure.ts"
 import type { Row } from "./measure.ts"
 import type { Table } from "./report.ts"
+
+/** Of plain HTTP and HTTPS. */
+type Addresses = { readonly http: string; readonly https: string }
 
 const repetitions = 3
 const measuredMs = 1000
@@ -30,17 +33,21 @@ export async function entropyHttp(): Promise<Table> {
     const folder = await mkdtemp(join(tmpdir(), "tallylight-bench-"))
     const children: ChildProcess[] = []
     const start = (program: string, ...args: readonly string[]): ChildProcess => {
-        const path = fileURLToPath(new URL(program, import.meta.url))
-        const child = fork(path, args, { execArgv: ["--conditions=source", "--import", "tsx"] })
+        const execArgv = program.endsWith(".ts") ? ["--conditions=source", "--import", "tsx"] : []
+        const child = fork(pathOf(program), args, { execArgv })
         children.push(child)
         return child
     }
     try {
+        // The servers run what was built, as users' do.
+        await promisify(execFile)(process.execPath, [pathOf("../scripts/build.mjs")])
         const { cert, key } = await makeCertificate()
         await writeFile(join(folder, "cert.pem"), cert)
         await writeFile(join(folder, "key.pem"), key, { mode: 0o600 })
-        const own = await told<Addresses>(start("entropy-http-server.ts", "ours", String(processes), folder))
-        const bare = await told<Addresses>(start("entropy-http-server.ts", "bare", String(processes), folder))
+        const own = await told<Addresses>(start("entropy-http-server.mjs", "ours", String(processes), folder))
+        const bare = await told<Addresses>(
+            start("entropy-http-server.mjs", "bare", String(processes), folder),
+        )
         const client = start("entropy-http-load.ts")
         await told(client)
         const rows = await inProcess()
@@ -63,6 +70,10 @@ export async function entropyHttp(): Promise<Table> {
         for (const child of children) child.kill()
         await rm(folder, { recursive: true })
     }
+}
+
+function pathOf(program: string): string {
+    return fileURLToPath(new URL(program, import.meta.url))
 }
 
 /** Of another server with the same route, such as the Go entropy-service; one for each scheme, with a comma between. */
