@@ -1,7 +1,4 @@
-import { once } from "node:events"
 import { writeFile } from "node:fs/promises"
-import { createServer } from "node:net"
-import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { nextLine, nextLines } from "../processes/run.ts"
@@ -17,18 +14,11 @@ afterEach(() => stage.clear())
 
 type Listening = {
     readonly url: string
+    readonly metrics: string
     readonly chain?: string
     readonly chains: readonly { readonly id: string; readonly name: string }[]
 }
 type Round = { readonly chain: string; readonly contributors: number }
-
-async function freePort(): Promise<number> {
-    const server = createServer().listen(0, "127.0.0.1")
-    await once(server, "listening")
-    const { port } = server.address() as AddressInfo
-    server.close()
-    return port
-}
 
 test("one ledger server keeps two chains, each with keys, parameters, parties and requesters of its own", async () => {
     const other = join(stage.folder, "other.jsonc")
@@ -40,10 +30,9 @@ test("one ledger server keeps two chains, each with keys, parameters, parties an
     const added = await stage.run("pdl", "add-chain", "--data", "pdl", "--config", other)
     expect(added.code, added.stderr).toBe(0)
 
-    const port = await freePort()
-    const listening = ["--json", "--url", "http://127.0.0.1:0", "--metrics", String(port)]
+    const listening = ["--json", "--url", "http://127.0.0.1:0", "--metrics", "0"]
     const server = stage.start("pdl", ...listening, "--data", "pdl")
-    const { url, chain, chains } = JSON.parse(await nextLine(server)) as Listening
+    const { url, metrics: scraped, chain, chains } = JSON.parse(await nextLine(server)) as Listening
     expect(chain).toBeUndefined()
     expect(chains.map(({ name }) => name)).toEqual(["local", "Other"])
     const refused = await stage.run("pdl", "add-chain", "--data", "pdl", "--name", "third")
@@ -72,7 +61,7 @@ test("one ledger server keeps two chains, each with keys, parameters, parties an
         expect(verified.code, verified.stdout + verified.stderr).toBe(0)
     }
 
-    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    const metrics = await (await fetch(scraped)).text()
     const folders = [...metrics.matchAll(/^tallylight_ledger_entries\{chain="([^"]+)"\}/gm)].map(
         ([, name]) => name,
     )
