@@ -13,7 +13,10 @@ import {
 } from "./fortuna.ts"
 
 const primitives: FortunaPrimitives = {
-    encryptBlocks: (key, blocks) => createCipheriv("aes-256-ecb", key, null).update(blocks),
+    startCipher: (key) => {
+        const cipher = createCipheriv("aes-256-ecb", key, null)
+        return (blocks) => cipher.update(blocks)
+    },
     startHash: () => {
         const hash = createHash("sha256")
         return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() }
@@ -73,13 +76,31 @@ describe("generator", () => {
         expect(() => seeded().read(longestRequest + 1)).toThrow(RangeError)
     })
 
+    test.each([0, 1, 16, 47, 48, 49, 96, 1000])(
+        "gives the same %i bytes in pieces, and goes on alike",
+        (length) => {
+            const [whole, cut] = [seeded(), seeded()]
+            const pieces = cut.readPieces(length, 48)
+            expect(toHex(Buffer.concat(pieces))).toBe(toHex(whole.read(length)))
+            expect(pieces.map((piece) => piece.length)).toEqual([
+                ...Array<number>(Math.max(0, Math.ceil(length / 48) - 1)).fill(48),
+                length === 0 ? 0 : length % 48 || 48,
+            ])
+            expect(toHex(cut.read(32))).toBe(toHex(whole.read(32)))
+        },
+    )
+
+    test("cuts no block", () => {
+        for (const most of [0, 24, -16]) expect(() => seeded().readPieces(64, most)).toThrow(RangeError)
+    })
+
     test("is AES-256 in counter mode, little-endian, under the hash of the seed", () => {
         // Block by block, as the book writes it.
         const key = doubleHash(primitives, new Uint8Array(32), utf8("seed"))
         const blocks = Array.from({ length: 300 }, (_, i) => {
             const counter = new Uint8Array(16)
             new DataView(counter.buffer).setUint16(0, 1 + i, true)
-            return primitives.encryptBlocks(key, counter)
+            return primitives.startCipher(key)(counter)
         })
         expect(toHex(seeded().read(4800))).toBe(toHex(Buffer.concat(blocks)))
     })

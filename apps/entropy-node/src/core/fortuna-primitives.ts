@@ -3,11 +3,14 @@ import type { FortunaPrimitives } from "@tallylight/entropy/fortuna.js"
 
 /** OpenSSL's AES-256, many blocks at a time, and SHA-256. */
 export const fortunaPrimitives: FortunaPrimitives = {
-    // Without an end, whose padding is of no use here: whole blocks come out at once.
-    encryptBlocks(key, blocks) {
-        const { buffer, byteOffset, length } = createCipheriv("aes-256-ecb", key, null).update(blocks)
-        // `slice` of a Buffer is a view: whoever took a piece and wiped the rest would wipe the piece.
-        return new Uint8Array(buffer, byteOffset, length)
+    startCipher(key) {
+        // Without an end, whose padding is of no use here: whole blocks come out at once.
+        const cipher = createCipheriv("aes-256-ecb", key, null)
+        return (blocks) => {
+            const { buffer, byteOffset, length } = cipher.update(blocks)
+            // `slice` of a Buffer is a view: whoever took a piece and wiped the rest would wipe the piece.
+            return new Uint8Array(buffer, byteOffset, length)
+        }
     },
     startHash() {
         const hash = createHash("sha256")

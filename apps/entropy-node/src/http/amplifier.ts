@@ -11,6 +11,8 @@ export type SeededGenerator = {
     readonly reseed: (seed: Uint8Array) => void
     /** At most 2^20 bytes at a time, after which it forgets the key that made them. */
     readonly read: (length: number) => Uint8Array
+    /** The same in arrays of `most` bytes, a multiple of 16, and a last one. */
+    readonly readPieces: (length: number, most: number) => readonly Uint8Array[]
 }
 
 export type ReseedLimits = { readonly ms: number; readonly bytes: number }
@@ -81,8 +83,7 @@ export class Amplifier {
 
     /** From 1 to {@link mostAtOnce} bytes that nobody else gets. Only while there is a {@link fresh} seed. */
     take(length: number): Uint8Array {
-        if (this.#seeded === undefined) throw new Error("bytes were taken of a generator without a seed")
-        this.#given += length
+        this.#give(length)
         if (length > smallBytes) return plain(this.#generator.read(length))
         if (this.#taken + length > this.#piece.length) {
             this.#piece = this.#generator.read(pieceBytes)
@@ -94,6 +95,17 @@ export class Amplifier {
         this.#piece.fill(0, this.#taken, this.#taken + length)
         this.#taken += length
         return bytes
+    }
+
+    /** As many, in arrays of `most` bytes, a multiple of 16, and a last one with what is left. */
+    takePieces(length: number, most: number): readonly Uint8Array[] {
+        this.#give(length)
+        return this.#generator.readPieces(length, most)
+    }
+
+    #give(length: number): void {
+        if (this.#seeded === undefined) throw new Error("bytes were taken of a generator without a seed")
+        this.#given += length
     }
 
     async #reseed(): Promise<Seeded> {

@@ -21,8 +21,8 @@ export const randomPath = "/v1/random"
 type Wanted = { readonly bytes: number; readonly encoding: Encoding }
 
 /**
- * Made at a time: so much stays in a core's cache, and is made in two thirds of the time. A multiple of 3, so that pieces
- * of base64 join without padding between them.
+ * Made at a time: so much stays in a core's cache. A multiple of 3, so that pieces of base64 join without padding between
+ * them, and of whole blocks of AES.
  */
 const pieceBytes = 63 * 1024
 
@@ -112,8 +112,7 @@ function give(
         counts.gave("fortuna", bytes)
         // Headers and pieces leave together.
         response.cork()
-        for (let left = bytes; left > 0; left -= pieceBytes)
-            response.write(encoded(encoding, amplifier.take(Math.min(left, pieceBytes))))
+        for (const piece of amplifier.takePieces(bytes, pieceBytes)) response.write(encoded(encoding, piece))
         response.end()
     } else {
         // Half an answer is told by cutting it off: its length was promised.

@@ -31,6 +31,23 @@ export type WorkersOptions = {
     readonly log: Logger
 }
 
+/**
+ * The bytes of answers lie outside V8's heap for a moment, and V8 counts them to what may be in its old space before all
+ * of the heap is marked. At first that is little more than what is answered between two collections of young objects, so
+ * the whole heap would be marked again and again, which costs a process more than making the bytes.
+ */
+const heapOptions = ["--initial-old-space-size=128"]
+
+/**
+ * Of glibc, where whoever started this process set nothing else: memory that answers have freed is kept for the next
+ * ones. By default it goes back to the kernel, which clears every page that it gives out again.
+ */
+const memoryVariables = {
+    MALLOC_MMAP_THRESHOLD_: String(4 * 2 ** 20),
+    MALLOC_TRIM_THRESHOLD_: String(64 * 2 ** 20),
+    MALLOC_TOP_PAD_: String(4 * 2 ** 20),
+}
+
 /** Before one that died is replaced: what kills it at once shall not keep this process busy. */
 const pauseMs = 200
 
@@ -51,10 +68,10 @@ export class Workers {
 
     /** Resolves when all of them listen; rejects where one cannot, with a {@link UserError} if a person can help. */
     static async start(options: WorkersOptions): Promise<{ workers: Workers; urls: readonly string[] }> {
-        const { url, execArgv } = options.program
+        const { url, execArgv = process.execArgv } = options.program
         cluster.setupPrimary({
             ...{ exec: fileURLToPath(url), args: [], serialization: "advanced" },
-            ...(execArgv !== undefined && { execArgv: [...execArgv] }),
+            execArgv: [...heapOptions, ...execArgv],
         })
         const workers = new Workers(options)
         try {
@@ -95,7 +112,7 @@ export class Workers {
     /** Resolves with its addresses once it listens. */
     #fork(): Promise<readonly string[]> {
         const { plan, primary, routes, counts, log } = this.#options
-        const worker = cluster.fork()
+        const worker = cluster.fork({ ...memoryVariables, ...process.env })
         this.#alive.add(worker)
         return new Promise((resolve, reject) => {
             worker.on("message", (message: ToPrimary) => {
