@@ -113,7 +113,7 @@ async function compare(
     const measured = urls.map((): Measured[] => [])
     for (let repetition = -1; repetition < repetitions; repetition++)
         for (const [at, url] of urls.entries()) {
-            const load: Load = { url, bytes, ms: repetition < 0 ? measuredMs / 2 : measuredMs }
+            const load: Load = { url, bytes, ms: measuredMs }
             client.send(load)
             const result = await told<Measured>(client)
             if (repetition >= 0) measured[at]?.push(result)

@@ -59,12 +59,14 @@ export class FortunaGenerator {
     /** From 0 to {@link longestRequest} bytes; throws {@link NotSeeded}. */
     read(length: number): Uint8Array {
         const [whole = new Uint8Array()] = this.readPieces(length, longestRequest)
-        return whole
+        // A cipher may give Node's Buffers, whose `slice` is a view: whoever took a slice and wiped the rest would wipe
+        // the slice.
+        return new Uint8Array(whole.buffer, whole.byteOffset, whole.length)
     }
 
     /**
      * The same bytes as {@link read} gives, in arrays of `most` bytes, a multiple of 16, and a last one with what is
-     * left. Large requests are made faster so, as pieces stay in a core's cache.
+     * left, all as the cipher makes them. Large requests are made faster so, as pieces stay in a core's cache.
      */
     readPieces(length: number, most: number): readonly Uint8Array[] {
         if (!this.seeded) throw new NotSeeded()

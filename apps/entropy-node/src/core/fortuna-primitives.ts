@@ -6,11 +6,7 @@ export const fortunaPrimitives: FortunaPrimitives = {
     startCipher(key) {
         // Without an end, whose padding is of no use here: whole blocks come out at once.
         const cipher = createCipheriv("aes-256-ecb", key, null)
-        return (blocks) => {
-            const { buffer, byteOffset, length } = cipher.update(blocks)
-            // `slice` of a Buffer is a view: whoever took a piece and wiped the rest would wipe the piece.
-            return new Uint8Array(buffer, byteOffset, length)
-        }
+        return (blocks) => cipher.update(blocks)
     },
     startHash() {
         const hash = createHash("sha256")

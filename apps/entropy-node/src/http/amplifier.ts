@@ -84,13 +84,12 @@ export class Amplifier {
     /** From 1 to {@link mostAtOnce} bytes that nobody else gets. Only while there is a {@link fresh} seed. */
     take(length: number): Uint8Array {
         this.#give(length)
-        if (length > smallBytes) return plain(this.#generator.read(length))
+        if (length > smallBytes) return this.#generator.read(length)
         if (this.#taken + length > this.#piece.length) {
             this.#piece = this.#generator.read(pieceBytes)
             this.#taken = 0
         }
-        // A copy, whatever kind of array the piece is: a Buffer's slice would be wiped with it.
-        const bytes = new Uint8Array(this.#piece.subarray(this.#taken, this.#taken + length))
+        const bytes = this.#piece.slice(this.#taken, this.#taken + length)
         // What was given can then not be read out of this process's memory any more, once the answer is gone too.
         this.#piece.fill(0, this.#taken, this.#taken + length)
         this.#taken += length
@@ -131,9 +130,4 @@ export class Amplifier {
         this.#piece = new Uint8Array()
         this.#taken = 0
     }
-}
-
-/** A Buffer's `slice` would be a view where every other array's is a copy. */
-function plain({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
-    return new Uint8Array(buffer, byteOffset, byteLength)
 }

@@ -92,13 +92,13 @@ function give(
     response: ServerResponse,
     { bytes, encoding }: Wanted,
     seeded: Seeded,
-    allowance: OriginHeaders = {},
+    allowance?: OriginHeaders,
 ): void {
     const { amplifier, counts } = serving
     const holds = heldAtOnce(serving, response, bytes)
     serving.held.hold(response, holds)
     const headers = amplifiedList(seeded, amplifier.ages(seeded))
-    headers.push(...Object.entries(allowance).flat())
+    if (allowance !== undefined) headers.push(...Object.entries(allowance).flat())
     headers.push("content-type", mediaTypes[encoding])
     headers.push("content-length", String(encodedLength(encoding, bytes)))
     response.writeHead(200, headers)

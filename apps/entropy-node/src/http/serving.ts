@@ -35,7 +35,8 @@ const drbg = "Fortuna (AES-256, SHAd-256)"
 
 /** Where amplified bytes come from. */
 export function amplifiedHeaders(seeded: Seeded, ages: Ages): OriginHeaders {
-    return { ...constantHeaders(seeded), ...Object.fromEntries(ageHeaders(ages)) }
+    const [generator, generatorAge, pool, poolAge] = ageList(ages)
+    return { ...constantHeaders(seeded), [generator]: generatorAge, [pool]: poolAge }
 }
 
 function constantHeaders({ sources, degraded, simulated }: Seeded): OriginHeaders {
@@ -49,11 +50,10 @@ function constantHeaders({ sources, degraded, simulated }: Seeded): OriginHeader
     }
 }
 
-function ageHeaders({ generatorMs, poolMs }: Ages): (readonly [string, string])[] {
-    return [
-        ["x-rng-reseed-age-ms", String(Math.floor(generatorMs))],
-        ["x-rng-pool-reseed-age-ms", String(Math.floor(poolMs))],
-    ]
+/** Names and values in turn. */
+function ageList({ generatorMs, poolMs }: Ages): [string, string, string, string] {
+    const age = String(Math.floor(generatorMs))
+    return ["x-rng-reseed-age-ms", age, "x-rng-pool-reseed-age-ms", String(Math.floor(poolMs))]
 }
 
 const lists = new WeakMap<Seeded, readonly string[]>()
@@ -65,7 +65,7 @@ export function amplifiedList(seeded: Seeded, ages: Ages): string[] {
         list = Object.entries(constantHeaders(seeded)).flat()
         lists.set(seeded, list)
     }
-    return [...list, ...ageHeaders(ages).flat()]
+    return list.concat(ageList(ages))
 }
 
 /** Where raw bytes come from, and whether others may get them too. */
