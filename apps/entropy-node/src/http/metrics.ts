@@ -94,6 +94,12 @@ const read: readonly (readonly [string, string, readonly string[], Values])[] = 
         ofNode(({ pool }) => pool.reseeds),
     ],
     ["queue_bytes", "Raw bytes that wait.", [], ofNode(({ queue }) => queue.bytes)],
+    [
+        "queue_simulated",
+        "1 where a raw byte that waits is of a simulated source.",
+        [],
+        ofNode(({ queue }) => Number(queue.simulated)),
+    ],
     ["queue_capacity_bytes", "Most raw bytes that wait.", [], ofNode(({ queue }) => queue.capacity)],
     ["queue_handed_out_bytes", "Raw bytes handed out.", [], ofNode(({ queue }) => queue.handedOut)],
 ]

@@ -683,6 +683,7 @@ test("metrics say what was answered and given, and how the sources are", async (
         'tallylight_entropy_source_healthy{source="chip-a"} 1',
         "tallylight_entropy_ready 1",
         "tallylight_entropy_simulated 1",
+        "tallylight_entropy_queue_simulated 1",
         "tallylight_entropy_queue_handed_out_bytes 3",
     ])
         expect(metrics.split("\n")).toContain(line)
