@@ -164,7 +164,8 @@ describe("an honest ledger", () => {
             {
                 ...{ identity, hardware: false, registered: true, pulses: 3, bound: 2 },
                 ...{ notBound: 1, firstNotBound: sampleRounds.retried },
-                ...{ missed: 1, firstMissedBefore: sampleRounds.retried, unsigned: 0 },
+                ...{ missed: 1, firstMissedBefore: sampleRounds.retried },
+                ...{ misdated: 0, firstMisdated: null, unsigned: 0 },
             },
         ])
         const { printed } = await verify({ dir })

@@ -30,6 +30,10 @@ export type EntropyJson = {
         readonly missed: number
         /** The round of the pulse before which a beacon was first passed over. */
         readonly firstMissedBefore: number | null
+        /** Pulses whose time is not between those of their beacon and of their entry. */
+        readonly misdated: number
+        /** The round of the first of them. */
+        readonly firstMisdated: number | null
         readonly unsigned: number
     }[]
 }
@@ -46,10 +50,11 @@ export function entropyJson({ testimony, pulses }: Report): EntropyJson {
             withoutStatement: silent,
         },
         pulses: pulses.map(
-            ({ identity, hardware, registered, pulses, bound, unbound, missed, unsigned }) => ({
+            ({ identity, hardware, registered, pulses, bound, unbound, missed, misdated, unsigned }) => ({
                 ...{ identity: toHex(identity), hardware, registered, pulses, bound },
                 ...{ notBound: unbound.count, firstNotBound: unbound.first?.round ?? null },
-                ...{ missed: missed.count, firstMissedBefore: missed.first?.round ?? null, unsigned },
+                ...{ missed: missed.count, firstMissedBefore: missed.first?.round ?? null },
+                ...{ misdated: misdated.count, firstMisdated: misdated.first?.round ?? null, unsigned },
             }),
         ),
     }
@@ -72,7 +77,8 @@ export function entropyLines({ testimony, pulses }: EntropyJson, { dim, yellow }
             : []),
     ]
     const owed = pulses.map((node) => {
-        const { identity, hardware, pulses, bound, notBound, firstNotBound, missed, unsigned } = node
+        const { identity, hardware, pulses, bound, notBound, firstNotBound, missed, misdated, unsigned } =
+            node
         const key = hardware ? "hardware, as it says" : "simulated"
         const parts = [
             `${bound} bound`,
@@ -81,6 +87,11 @@ export function entropyLines({ testimony, pulses }: EntropyJson, { dim, yellow }
                 ? ""
                 : yellow(
                       `${amount(missed, "beacon")} missed, first before round ${node.firstMissedBefore ?? ""}`,
+                  ),
+            misdated === 0
+                ? ""
+                : yellow(
+                      `${misdated} with an impossible time, the first of round ${node.firstMisdated ?? ""}`,
                   ),
             unsigned === 0 ? "" : `${amount(unsigned, "beacon")} not signed yet`,
         ]

@@ -52,11 +52,15 @@ export function requireEntropyNodes({ genesis }: ChainState): void {
     require(hasEntropyNodes(genesis), "malformed-entry", { version: genesis.version })
 }
 
+/** Whether a registration is there and has neither been revoked nor lapsed. */
+export function isInForce({ rounds }: ChainState, node: EntropyNode | undefined): node is EntropyNode {
+    return node !== undefined && !node.revoked && node.lastRound >= rounds
+}
+
 /** The node that may commit and sign now, or a refusal. */
 export function registeredNode(state: ChainState, identity: Uint8Array): EntropyNode {
     const node = state.nodes.get(nameOf(identity))
-    if (node === undefined || node.revoked || node.lastRound < state.rounds)
-        throw new Refusal("not-registered")
+    if (!isInForce(state, node)) throw new Refusal("not-registered")
     return node
 }
 

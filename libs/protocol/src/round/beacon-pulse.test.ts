@@ -262,6 +262,7 @@ test("what a pulse comes to is of that beacon and that value", () => {
     const Z = combinedValue(chain, beacon!, localRandomValue)
     expect(beaconPulseOf(ledger.state, pulse(ledger, 1))).toEqual({
         ...{ round: 1, ordinal: 1, localRandomValue, hardware: false, isBound: false, missed: 0, Z },
+        timeStamp: decodePulseMessage(pulse(ledger, 1).message)?.timeStamp,
     })
     const others = [
         combinedValue(chain.toReversed(), beacon!, localRandomValue),

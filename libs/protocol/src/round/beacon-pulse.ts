@@ -10,6 +10,7 @@ import type { Claim } from "../ledger/claim.ts"
 import type { EntryOf } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState, EntropyNode, SignableBeacon } from "../ledger/state.ts"
+import type { UnixMs } from "../ports/clock.ts"
 import { decodePulseMessage, noValue, precommitmentOf, pulseOutput } from "../pulse/pulse.ts"
 import type { PulseMessage } from "../pulse/pulse.ts"
 import { checkSuccessor, extendTrail, hasStatus } from "../pulse/trail.ts"
@@ -125,16 +126,18 @@ export type BeaconPulse = {
     /** Beacons that the node owed and passed over since its last pulse. */
     readonly missed: number
     readonly hardware: boolean
+    /** When it was made, as the node says. */
+    readonly timeStamp: UnixMs
 }
 
 /** What a pulse that `apply(before, entry)` takes comes to. */
 export function beaconPulseOf(before: ChainState, entry: EntryOf<"pulse">): BeaconPulse {
     const { node, beacon, message } = signing(before, entry)
     const { round, ordinal, ticketIndex } = beacon
-    const { localRandomValue } = message
+    const { localRandomValue, timeStamp } = message
     const committed = node.commitments.get(ordinal)
     return {
-        ...{ round, ordinal, localRandomValue, hardware: node.hardware },
+        ...{ round, ordinal, localRandomValue, timeStamp, hardware: node.hardware },
         isBound: committed !== undefined && committed.index < ticketIndex,
         Z: combinedValue(before.chain, beacon, localRandomValue),
         missed: ordinal - node.signed - 1,

@@ -9,7 +9,8 @@ import { contextOf } from "../round/context.ts"
 import { makeAbsence, makeStatement } from "../round/statement.ts"
 import type { StatedSource } from "../round/statement.ts"
 import { sampleLedger } from "../sample/scenario.ts"
-import { PulseRecords } from "./pulse-record.ts"
+import { decodePulseMessage, encodePulseMessage } from "../pulse/pulse.ts"
+import { clockTolerance, PulseRecords } from "./pulse-record.ts"
 import { Testimony } from "./testimony.ts"
 
 const sample = sampleLedger()
@@ -68,6 +69,23 @@ describe("what contributions state", () => {
         })
     })
 
+    test("names a node whose registration was removed or has lapsed as not registered", () => {
+        const at = sample.entries.findIndex(({ kind }) => kind === "contribution")
+        const before = sample.states[at - 1]!
+        const entry = sample.entries[at] as EntryOf<"contribution">
+        const statement = by(sample.node.signer, chip)(before, entry)
+        const name = nameOf(sample.node.signer.publicKey)
+        const lapsed = { ...before.nodes.get(name)!, lastRound: before.rounds - 1 }
+        for (const [nodes, registered] of [
+            [before.nodes, true] as const,
+            [before.nodes.set(name, lapsed), false] as const,
+        ]) {
+            const testimony = new Testimony()
+            testimony.take({ ...before, nodes }, { ...entry, statement })
+            expect(testimony.record.nodes).toMatchObject([{ registered }])
+        }
+    })
+
     test("is nothing on a chain of version 1, whatever bytes are there", () => {
         const at = sample.entries.findIndex(({ kind }) => kind === "contribution")
         const { genesis, ...rest } = sample.states[at - 1]!
@@ -100,6 +118,7 @@ describe("what an entropy node made of its beacons", () => {
                 bound: 2,
                 unbound: { count: 1, first },
                 missed: { count: 1, first },
+                misdated: { count: 0 },
                 unsigned: 0,
             },
         })
@@ -125,6 +144,24 @@ describe("what an entropy node made of its beacons", () => {
         expect(records.records({ ...after, beacons: after.beacons + 5 })).toMatchObject([
             { ...clean, registered: false, unsigned: 2 },
         ])
+    })
+
+    test("says which pulses have a time at which they cannot have been made", () => {
+        const before = sample.states[third! - 1]!
+        const entry = sample.entries[third!] as EntryOf<"pulse">
+        const beacon = sample.entries.find(
+            ({ kind, ...at }) => kind === "beacon" && "round" in at && at.round === 5,
+        )!
+        const misdated = (timeStamp: number): number => {
+            const records = recorded(third!)
+            const message = encodePulseMessage({ ...decodePulseMessage(entry.message)!, timeStamp })
+            records.take(before, { ...entry, message })
+            return records.records(before)[0]!.misdated.count
+        }
+        expect(misdated(beacon.time - clockTolerance)).toBe(0)
+        expect(misdated(beacon.time - clockTolerance - 1)).toBe(1)
+        expect(misdated(entry.time + clockTolerance)).toBe(0)
+        expect(misdated(entry.time + clockTolerance + 1)).toBe(1)
     })
 
     test("is nothing yet where it has only registered", () => {

@@ -2,8 +2,9 @@
  * What contributions say of their entropy (PROTOCOL.md §5.10), counted by who says it. Testimony and not proof: that a
  * node signed is verified, and what it signed is its word.
  */
-import type { Entry } from "../ledger/entry.ts"
+import { isInForce } from "../chain/entropy-node.ts"
 import { hasEntropyNodes } from "../chain/genesis.ts"
+import type { Entry } from "../ledger/entry.ts"
 import { nameOf } from "../ledger/state.ts"
 import type { ChainState } from "../ledger/state.ts"
 import { isSimulated, parseStatement } from "../round/statement.ts"
@@ -56,7 +57,7 @@ export class Testimony {
         const hasFailed = sources.some(({ state, failures }) => state === "failed" || failures > 0)
         this.#nodes.set(name, {
             identity,
-            registered: before.nodes.get(name)?.revoked === false,
+            registered: isInForce(before, before.nodes.get(name)),
             contributions: contributions + 1,
             simulated: simulated + (isSimulated(account) ? 1 : 0),
             failed: failed + (hasFailed ? 1 : 0),
