@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib"
 
 import { afterEach, expect, test } from "vitest"
 
+import { signalHolders } from "../../../test/signal-holders.ts"
 import { fetchBytes } from "./fetch-bytes.ts"
 import { UserError } from "./user-error.ts"
 
@@ -81,6 +82,16 @@ test("names an address at which nothing listens", async () => {
     const refused = fetchBytes(url, limits)
     await expect(refused).rejects.toThrow(`nothing listens at ${url}`)
     await expect(refused).rejects.not.toBeInstanceOf(UserError)
+})
+
+test("leaves nothing in the signal, whatever comes of it", async () => {
+    const { signal } = new AbortController()
+    const whole = await serve((_, response) => response.end("body"))
+    const broken = await serve((_, response) => response.writeHead(503).end())
+    const silent = await serve(() => undefined)
+    for (const url of [whole, whole, broken, silent])
+        await fetchBytes(url, { ...limits, signal, timeoutMs: 200 }).catch(() => undefined)
+    expect(signalHolders(signal)).toBe(0)
 })
 
 test("ends with the signal's reason", async () => {

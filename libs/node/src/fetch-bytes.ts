@@ -1,4 +1,5 @@
 /** Bodies over HTTP from servers that nobody trusts: never more of them in memory than the caller can use. */
+import { untilAny } from "@tallylight/protocol/ports/until-any.js"
 import { Agent, fetch, type Response } from "undici"
 
 import { tlsProblem } from "./tls-problem.ts"
@@ -29,14 +30,16 @@ function agentOf(ca: string): Agent {
 export async function fetchBytes(url: string, limits: FetchLimits): Promise<Uint8Array | undefined> {
     const { maxBytes, timeoutMs, signal, ca } = limits
     try {
-        const response = await fetch(url, {
-            signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-            ...(ca !== undefined && { dispatcher: agentOf(ca) }),
+        return await untilAny([signal, AbortSignal.timeout(timeoutMs)], async (over) => {
+            const response = await fetch(url, {
+                signal: over,
+                ...(ca !== undefined && { dispatcher: agentOf(ca) }),
+            })
+            if (response.ok) return await readAtMost(response, maxBytes)
+            await response.body?.cancel()
+            if (response.status === 404 || response.status === 410) return undefined
+            throw new Error(`it answers ${response.status}`)
         })
-        if (response.ok) return await readAtMost(response, maxBytes)
-        await response.body?.cancel()
-        if (response.status === 404 || response.status === 410) return undefined
-        throw new Error(`it answers ${response.status}`)
     } catch (error) {
         signal.throwIfAborted()
         if (error instanceof TooLarge)

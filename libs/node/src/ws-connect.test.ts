@@ -6,6 +6,7 @@ import { ManualClock } from "@tallylight/protocol/ports/manual-clock.js"
 import { afterEach, describe, expect, test } from "vitest"
 import { WebSocketServer } from "ws"
 
+import { signalHolders } from "../../../test/signal-holders.ts"
 import { systemClock } from "./system-clock.ts"
 import { UserError } from "./user-error.ts"
 import { wsChannel } from "./ws-channel.ts"
@@ -58,6 +59,19 @@ describe("connectWebSocket", () => {
         for await (const frame of channel.frames) frames.push(frame)
         expect(frames).toStrictEqual([Uint8Array.of(1)])
         expect(await channel.closed).toStrictEqual({ code: 1000, reason: "that was all" })
+    })
+
+    test("leaves nothing in the signal, whatever comes of it", async () => {
+        const http = createHttpServer()
+        new WebSocketServer({ server: http, ...webSocketOptions(limits) })
+        const url = await listen(http)
+        const { signal } = new AbortController()
+        for (let times = 0; times < 3; times += 1) {
+            const channel = await connectWebSocket(url, limits, systemClock, { signal })
+            channel.close(1000, "that was all")
+            await refusal("ws://127.0.0.1:1", signal)
+        }
+        expect(signalHolders(signal)).toBe(0)
     })
 
     test("says that nothing listens", async () => {

@@ -1,5 +1,6 @@
 import type { Channel } from "@tallylight/protocol/ports/channel.js"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import { untilAny } from "@tallylight/protocol/ports/until-any.js"
 import { WebSocket } from "ws"
 
 import { tlsProblem } from "./tls-problem.ts"
@@ -22,25 +23,22 @@ export async function connectWebSocket(
 ): Promise<Channel> {
     signal.throwIfAborted()
     const socket = open(url, limits, ca)
-    const settled = new AbortController()
-    const given = AbortSignal.any([signal, settled.signal])
-    const late = clock.sleep(handshakeMs, given).then(
-        () => new Error(`${url} did not answer within ${handshakeMs / 1000} s`),
-        () => signal.reason as Error,
-    )
+    const opened = new Promise<Channel>((resolve, reject) => {
+        socket.once("open", () => resolve(wsChannel(socket, limits, clock)))
+        socket.once("unexpected-response", (_, { statusCode = 0 }) => reject(unwelcome(url, statusCode)))
+        socket.on("error", (error) => reject(unreachable(url, error)))
+    })
     try {
-        return await new Promise((resolve, reject) => {
-            socket.once("open", () => resolve(wsChannel(socket, limits, clock)))
-            socket.once("unexpected-response", (_, { statusCode = 0 }) => reject(unwelcome(url, statusCode)))
-            socket.on("error", (error) => reject(unreachable(url, error)))
-            void late.then(reject)
-        })
+        return await untilAny([signal], (over) => Promise.race([opened, tooLate(url, clock, over)]))
     } catch (error) {
         socket.terminate()
         throw error
-    } finally {
-        settled.abort()
     }
+}
+
+async function tooLate(url: string, clock: Clock, signal: AbortSignal): Promise<never> {
+    await clock.sleep(handshakeMs, signal)
+    throw new Error(`${url} did not answer within ${handshakeMs / 1000} s`)
 }
 
 function open(url: string, limits: ChannelLimits, ca: string | undefined): WebSocket {

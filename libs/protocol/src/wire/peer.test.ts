@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 
 import { samples } from "../../../../test/samples/messages.ts"
+import { signalHolders } from "../../../../test/signal-holders.ts"
 import type { Channel } from "../ports/channel.ts"
 import { channelPair, type LineOptions } from "../ports/channel-pair.ts"
 import { ManualClock, settle } from "../ports/manual-clock.ts"
@@ -8,7 +9,7 @@ import { decodeFrame, encodeFrame, type Frame } from "./frame.ts"
 import type { Message, MessageType } from "./messages.ts"
 import { openPeer, type Handlers, type Notice, type Peer, type PeerOptions } from "./peer.ts"
 import { Refusal } from "./refusal.ts"
-import { PeerRefused } from "./resp-error.ts"
+import { PeerRefused, TimedOut } from "./resp-error.ts"
 
 const chain = new Uint8Array(32).fill(7)
 const otherChain = new Uint8Array(32).fill(8)
@@ -199,6 +200,18 @@ describe("a request", () => {
         await settle()
         expect(await dialler.peer.request("ReqThreshold", {})).toStrictEqual(threshold)
         expect(listener.notices).toStrictEqual([])
+    })
+
+    test("leaves nothing in its signal, whatever comes of it", async () => {
+        const { clock, dialler } = two({}, { handlers: answersTicket })
+        const silent = two({}, { handlers: { ReqTicket: () => gate().opened.then(() => ticket) } })
+        const { signal } = new AbortController()
+        for (let times = 0; times < 3; times += 1) await dialler.peer.request("ReqTicket", {}, signal)
+        await dialler.peer.request("ReqDecryption", decryption, signal).catch(() => undefined)
+        const late = silent.dialler.peer.request("ReqTicket", {}, signal).catch((error: unknown) => error)
+        await silent.clock.advance(requestTimeoutMs)
+        expect(await late).toBeInstanceOf(TimedOut)
+        expect([signalHolders(signal), clock.waiting]).toEqual([0, 0])
     })
 
     test("is given up when its signal says so", async () => {

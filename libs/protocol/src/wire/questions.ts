@@ -1,4 +1,5 @@
 import type { Clock } from "../ports/clock.ts"
+import { untilAny } from "../ports/until-any.ts"
 import type { Frame } from "./frame.ts"
 import type { NoticeType, RequestType } from "./messages.ts"
 import { PeerRefused, TimedOut } from "./resp-error.ts"
@@ -72,17 +73,16 @@ export class Questions {
 
     async #answer(id: number, type: RequestType, signal: AbortSignal | undefined): Promise<Body> {
         if (this.#ended !== undefined) throw this.#ended
-        const over = new AbortController()
-        const until = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal])
         try {
-            return await Promise.race([
-                new Promise<Body>((resolve, reject) => {
-                    this.#waiting.set(id, { type, resolve, reject })
-                }),
-                this.#tooLate(type, until),
-            ])
+            return await untilAny(signal === undefined ? [] : [signal], (over) =>
+                Promise.race([
+                    new Promise<Body>((resolve, reject) => {
+                        this.#waiting.set(id, { type, resolve, reject })
+                    }),
+                    this.#tooLate(type, over),
+                ]),
+            )
         } finally {
-            over.abort()
             if (this.#waiting.delete(id)) this.#abandon(id)
         }
     }
