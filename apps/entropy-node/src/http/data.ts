@@ -1,8 +1,16 @@
 /** POST /api/v1/data: values of many formats out of raw or amplified bytes. */
 import type { ServerResponse } from "node:http"
-import { drawValues, floatDraw, integerDraw, rangedDraw, uuidDraw } from "@tallylight/entropy/draws.js"
+import {
+    attemptsAt,
+    drawValues,
+    floatDraw,
+    integerDraw,
+    rangedDraw,
+    uuidDraw,
+} from "@tallylight/entropy/draws.js"
 import type { Draw } from "@tallylight/entropy/draws.js"
 import { concatBytes } from "@tallylight/crypto/bytes.js"
+import type { RawBytes } from "../core/node-core.ts"
 import { mostAtOnce } from "./amplifier.ts"
 import { encoded } from "./encoding.ts"
 import { Problem } from "./problem.ts"
@@ -31,12 +39,8 @@ export async function makeData(
     const count = countOf(request, serving)
     const draw = drawOf(request)
     const bytes = count * (draw?.width ?? 1)
-    if (source === "trng" && bytes > serving.limits.rawBytes) {
-        const most = serving.limits.rawBytes
-        throw new Problem("malformed", `count: at most ${most} raw bytes in one request, not ${bytes}`, {
-            most,
-        })
-    }
+    if (source === "trng")
+        refuseTooMuch(draw === undefined ? bytes : attemptsAt(draw, count) * draw.width, serving)
     serving.held.hold(response, count * mostCharacters(request))
     // Whoever would get nothing anyway spends nothing; what fails later is given back.
     const origin = source === "fortuna" ? await amplifiedOrigin(serving) : rawOrigin(serving)
@@ -48,6 +52,13 @@ export async function makeData(
         serving.counts.gave(source, bytes)
         return { ...made, headers: { ...origin.headers(), ...allowance } }
     })
+}
+
+/** Whoever would take the queue from others, also with attempts that are made in case some are rejected. */
+function refuseTooMuch(bytes: number, { limits }: Serving): void {
+    const most = limits.rawBytes
+    if (bytes <= most) return
+    throw new Problem("malformed", `count: at most ${most} raw bytes in one request, not ${bytes}`, { most })
 }
 
 /** Of a value, with its comma. */
@@ -121,11 +132,11 @@ function rangeOf(min: bigint, max: bigint): Draw<bigint> {
     return rangedDraw(min, max)
 }
 
-function written({ width, read }: Draw<number | bigint>, asText: boolean): Draw<number | string> {
+function written(draw: Draw<number | bigint>, asText: boolean): Draw<number | string> {
     return {
-        width,
+        ...draw,
         read(bytes) {
-            const value = read(bytes)
+            const value = draw.read(bytes)
             if (value === undefined) return undefined
             return asText ? String(value) : Number(value)
         },
@@ -181,15 +192,26 @@ export async function amplifiedOrigin({ amplifier }: Serving): Promise<Origin> {
 }
 
 function rawOrigin({ core }: Serving): Origin {
-    let headers: OriginHeaders = {}
+    const takes: Omit<RawBytes, "bytes">[] = []
     return {
         async take(length) {
             const { bytes, ...origin } = await core.raw(length)
-            headers = rawHeaders(origin)
+            takes.push(origin)
             return bytes
         },
-        // All or nothing: those of one slice would be lost where the queue has none for the next.
+        // Of one take, all or nothing. A second one, where nearly every attempt was rejected, may find the queue empty: what
+        // was taken is then lost, and costs the caller nothing.
         atOnce: Infinity,
-        headers: () => headers,
+        headers: () => rawHeaders(together(takes)),
+    }
+}
+
+/** Whatever is to be said of any part is said of the whole. */
+function together(origins: readonly Omit<RawBytes, "bytes">[]): Omit<RawBytes, "bytes"> {
+    return {
+        sources: [...new Set(origins.flatMap(({ sources }) => sources))],
+        simulated: origins.some(({ simulated }) => simulated),
+        degraded: origins.some(({ degraded }) => degraded),
+        consumption: origins.some(({ consumption }) => consumption === "keep") ? "keep" : "once",
     }
 }
