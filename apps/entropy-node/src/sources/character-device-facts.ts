@@ -68,6 +68,17 @@ async function rngCurrent(path: string, sysfs: string): Promise<string> {
     return current
 }
 
+/**
+ * Rejects where another generator is behind /dev/hwrng than when it was opened, which the kernel may choose at any time:
+ * that one has passed no start-up test.
+ */
+export async function refuseAnotherGenerator(facts: SourceFacts, path: string, sysfs: string): Promise<void> {
+    const before = facts.rngCurrent
+    if (before === undefined) return
+    const now = await rngCurrent(path, sysfs)
+    if (now !== before) throw new Error(`${path} is ${now} now, and was ${before}`)
+}
+
 /** Of the USB device to which it belongs; none where there is no such. */
 async function usbFacts(link: string): Promise<SourceFacts> {
     const start = await realpath(link).catch(nothingIfAbsent)

@@ -22,6 +22,7 @@ import { promisify } from "node:util"
 import { UserError } from "@tallylight/node/user-error.js"
 import { afterEach, beforeEach, describe, expect, test, type TestContext } from "vitest"
 
+import { signalHolders } from "../../../../test/signal-holders.ts"
 import { characterDeviceDriver, type DeviceFile, type Surroundings } from "./character-device.ts"
 import { deviceNumber } from "./character-device-facts.ts"
 import { characterDeviceSettings } from "./character-device-settings.ts"
@@ -113,6 +114,18 @@ describe("a device", () => {
         await expect(read).rejects.toBe(reason)
     })
 
+    test("leaves nothing in the signal of its reads, whatever comes of them", async () => {
+        const device = await plugIn()
+        const source = await openSource({ timeoutMs: 20 })
+        const { signal: longLived } = new AbortController()
+        for (let reads = 0; reads < 10; reads += 1) {
+            await device.write(Uint8Array.of(reads))
+            await source.read(1, longLived)
+        }
+        await expect(source.read(1, longLived)).rejects.toThrow("has given nothing")
+        expect(signalHolders(longLived)).toBe(0)
+    })
+
     test("that is unplugged fails the read, and is read again once it is back", async () => {
         const device = await plugIn()
         const driver = driverOf({})
@@ -167,7 +180,7 @@ describe("a driver that does not return from a read", () => {
             const closed = held.then(() => handle.close())
             return {
                 fd: handle.fd,
-                stat: handle.stat.bind(handle),
+                stat: () => handle.stat(),
                 write: handle.write.bind(handle),
                 read: async <Buffer extends NodeJS.ArrayBufferView>(buffer: Buffer) => {
                     await held
@@ -192,6 +205,28 @@ describe("a driver that does not return from a read", () => {
         release()
         await expect.poll(() => driver.open(signal).then((again) => sources.push(again))).toBe(1)
     })
+})
+
+test("a device that cannot even be closed is refused for its first problem, and is free again", async () => {
+    await plugIn()
+    const openFile = async (file: string, flags: number): Promise<DeviceFile> => {
+        const handle = await open(file, flags)
+        return {
+            fd: handle.fd,
+            stat: () => handle.stat(),
+            read: handle.read.bind(handle),
+            write: handle.write.bind(handle),
+            close: async () => {
+                await handle.close()
+                throw Object.assign(new Error("EIO"), { code: "EIO", errno: -5, syscall: "close" })
+            },
+        }
+    }
+    const driver = driverOf({ device: "truerng" }, { openFile })
+    const problem = new UserError(`${path} is no serial port; give the path of the device's own port`)
+    await expect(driver.open(signal)).rejects.toThrow(problem)
+    await expect(driver.open(signal)).rejects.toThrow(problem)
+    await openSource({ name: "another" })
 })
 
 describe("what is no device", () => {
@@ -439,6 +474,45 @@ describe("/dev/hwrng", () => {
         await symlink("/dev/hwrng", path)
         const { facts } = await openSource()
         expect(facts).toMatchObject({ path, node: "/dev/hwrng", rngCurrent })
+    })
+
+    test("is given up where the kernel has put another generator behind it", async () => {
+        const device = await plugIn()
+        const misc = join(folder, "sys/class/misc/hw_random")
+        await mkdir(misc, { recursive: true })
+        const choose = (rng: string): Promise<void> => writeFile(join(misc, "rng_current"), `${rng}\n`)
+        /** A FIFO that says that it is 10:183. */
+        const openFile = async (file: string, flags: number): Promise<DeviceFile> => {
+            const handle = await open(file, flags)
+            return {
+                fd: handle.fd,
+                stat: async () =>
+                    Object.assign(await handle.stat(), { mode: constants.S_IFCHR, rdev: (10 << 8) | 183 }),
+                read: handle.read.bind(handle),
+                write: handle.write.bind(handle),
+                close: () => handle.close(),
+            }
+        }
+        await choose("tpm-rng-0")
+        const driver = driverOf(
+            { device: "hwrng", simulated: false },
+            { openFile, sysfs: join(folder, "sys") },
+        )
+        const source = await driver.open(signal)
+        await device.write(Uint8Array.of(1, 2, 3))
+        expect(await source.read(1, signal)).toStrictEqual(Uint8Array.of(1))
+        await choose("virtio_rng.0")
+        const refused = source.read(1, signal)
+        await expect(refused).rejects.toThrow(`${path} is virtio_rng.0 now, and was tpm-rng-0`)
+        await choose("none")
+        await expect(source.read(1, signal)).rejects.toThrow("no hardware generator is behind")
+        await source.close()
+        await choose("virtio_rng.0")
+        const again = await driver.open(signal)
+        sources.push(again)
+        expect(again.facts).toMatchObject({ rngCurrent: "virtio_rng.0" })
+        await device.write(Uint8Array.of(4))
+        expect(await again.read(1, signal)).toStrictEqual(Uint8Array.of(4))
     })
 
     test.for(["none\n", "\n", undefined])(

@@ -6,19 +6,22 @@
  * and asked again after a pause. Readiness events are no way out, since many of these drivers cannot be polled. A
  * driver that waits all the same takes one thread, once: until its read returns, the device is not opened again.
  */
-import { constants } from "node:fs"
+import { constants, type Stats } from "node:fs"
 import { open, type FileHandle } from "node:fs/promises"
 
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemCode, UserError } from "@tallylight/node/user-error.js"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import { untilAny } from "@tallylight/protocol/ports/until-any.js"
 
-import { characterDeviceFacts } from "./character-device-facts.ts"
+import { characterDeviceFacts, refuseAnotherGenerator } from "./character-device-facts.ts"
 import { makeRaw, startCommands } from "./character-device-serial.ts"
 import type { CharacterDeviceSettings } from "./character-device-settings.ts"
 import type { Source, SourceDriver, SourceFacts } from "./source.ts"
 
-export type DeviceFile = Pick<FileHandle, "fd" | "stat" | "read" | "write" | "close">
+export type DeviceFile = Pick<FileHandle, "fd" | "read" | "write" | "close"> & {
+    readonly stat: () => Promise<Stats>
+}
 
 export type Surroundings = {
     readonly clock: Clock
@@ -60,7 +63,7 @@ export function characterDeviceDriver(
                 const facts = await characterDeviceFacts(settings, stats, sysfs)
                 release = claim(stats.isFIFO() ? `${stats.dev} ${stats.ino}` : stats.rdev, settings)
                 if (isSerial) await startSerial(file, settings, signal)
-                return new CharacterDevice(file, facts, { path, timeoutMs, clock }, (closed) => {
+                return new CharacterDevice(file, facts, { path, timeoutMs, clock, sysfs }, (closed) => {
                     unreturned += 1
                     void closed.finally(() => {
                         unreturned -= 1
@@ -68,7 +71,8 @@ export function characterDeviceDriver(
                     })
                 })
             } catch (error) {
-                await file.close()
+                // What is wrong with the device is known by now, whatever it says as it is closed.
+                await file.close().catch(() => undefined)
                 release()
                 throw openProblem(path, error)
             }
@@ -103,17 +107,24 @@ async function startSerial(
     if (commands !== "") await file.write(Buffer.from(commands))
 }
 
+type Options = {
+    readonly path: string
+    readonly timeoutMs: number
+    readonly clock: Clock
+    readonly sysfs: string
+}
+
 class CharacterDevice implements Source {
     readonly facts: SourceFacts
     readonly #file: DeviceFile
-    readonly #options: { readonly path: string; readonly timeoutMs: number; readonly clock: Clock }
+    readonly #options: Options
     readonly #onClose: (closed: Promise<void>) => void
     #isReading = false
 
     constructor(
         file: DeviceFile,
         facts: SourceFacts,
-        options: { readonly path: string; readonly timeoutMs: number; readonly clock: Clock },
+        options: Options,
         onClose: (closed: Promise<void>) => void,
     ) {
         this.#file = file
@@ -149,25 +160,25 @@ class CharacterDevice implements Source {
 
     /** How many bytes came; undefined where there is nothing yet. */
     async #readInTime(bytes: Uint8Array, signal: AbortSignal): Promise<number | undefined> {
-        const { path, timeoutMs, clock } = this.#options
-        const returned = new AbortController()
         this.#isReading = true
-        const reading = readNow(this.#file, bytes)
-            .catch((error: unknown) => {
-                throw readProblem(path, error)
-            })
-            .finally(() => {
-                this.#isReading = false
-                returned.abort()
-            })
-        const waiting = clock.sleep(timeoutMs, AbortSignal.any([signal, returned.signal])).then(
-            () => {
-                throw new Error(`the driver of ${path} has not returned from a read for ${timeoutMs} ms`)
-            },
-            () => signal.throwIfAborted(),
-        )
-        await Promise.race([reading, waiting])
-        return await reading
+        const reading = this.#readChecked(bytes).finally(() => (this.#isReading = false))
+        return untilAny([signal], (over) => Promise.race([reading, this.#tooLate(over)]))
+    }
+
+    async #readChecked(bytes: Uint8Array): Promise<number | undefined> {
+        const { path, sysfs } = this.#options
+        const count = await readNow(this.#file, bytes).catch((error: unknown) => {
+            throw readProblem(path, error)
+        })
+        // Behind the read: what another generator gave in the meantime is not handed on either.
+        if (count !== undefined) await refuseAnotherGenerator(this.facts, path, sysfs)
+        return count
+    }
+
+    async #tooLate(signal: AbortSignal): Promise<never> {
+        const { path, timeoutMs, clock } = this.#options
+        await clock.sleep(timeoutMs, signal)
+        throw new Error(`the driver of ${path} has not returned from a read for ${timeoutMs} ms`)
     }
 }
 
