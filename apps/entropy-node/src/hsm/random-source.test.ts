@@ -1,4 +1,4 @@
-import { access, chmod, mkdir, rename, writeFile } from "node:fs/promises"
+import { access, chmod, mkdir, rename, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 
 import { UserError } from "@tallylight/node/user-error.js"
@@ -9,6 +9,7 @@ import { makeSoftHsm, noSoftHsm, type SoftHsm } from "../../../../test/processes
 import type { Source, SourceDriver } from "../sources/source.ts"
 import type { ModuleProgram } from "./module-process.ts"
 import { pkcs11Driver, pkcs11Settings } from "./random-source.ts"
+import { openTokenSigner, tokenKeySettings } from "./rsa-key.ts"
 
 const { signal } = new AbortController()
 
@@ -138,6 +139,46 @@ describe("a PIN", () => {
         expect((await source.read(8, signal)).length).toBe(8)
     })
 
+    test("that is wrong is tried once, however many open the token at the same time", async () => {
+        await hsm.util("--init-token", "--free", "--label", "thrice", "--so-pin", "87654321", "--pin", "2468")
+        const path = await pinFile("1357\n")
+        const given = { token: "thrice", pinFile: path }
+        const link = join(hsm.folder, "linked.so")
+        await symlink(hsm.module, link)
+        const key = tokenKeySettings.parse({ ...hsm.settings, ...given })
+        const opened = await Promise.allSettled([
+            driverOf(given).open(signal),
+            driverOf({ ...given, name: "other", module: link }).open(signal),
+            openTokenSigner(key, "refuse", softProgram),
+        ])
+        const reasons = opened.map((result) =>
+            result.status === "rejected" ? (result.reason as Error) : undefined,
+        )
+        const sentence = `the token thrice refuses the PIN in ${path}; it is not tried again`
+        expect(reasons.map((reason) => reason?.message.slice(0, sentence.length))).toEqual(
+            reasons.map(() => sentence),
+        )
+        // What the token itself said.
+        const said = reasons.map((reason) => reason?.cause instanceof Error && reason.cause.message)
+        expect(said).toEqual(["C_Login of the PKCS#11 module returned CKR_PIN_INCORRECT", false, false])
+    })
+
+    test("that is wrong is tried once, also beside another one that is", async () => {
+        await hsm.util("--init-token", "--free", "--label", "often", "--so-pin", "87654321", "--pin", "2468")
+        const tried = async (pin: string): Promise<boolean> => {
+            const refused = driverOf({ token: "often", pinFile: await pinFile(pin) }).open(signal)
+            const error = await refused.then(
+                () => undefined,
+                (reason: unknown) => reason,
+            )
+            expect(error).toBeInstanceOf(UserError)
+            return (error as UserError).cause !== undefined
+        }
+        expect([await tried("1111"), await tried("2222"), await tried("1111"), await tried("2222")]).toEqual([
+            ...[true, true, false, false],
+        ])
+    })
+
     test("needs no newline, and may end with that of another system", async () => {
         for (const content of ["1234", "1234\n", "1234\r\n"]) {
             const path = join(hsm.folder, "written")
@@ -196,6 +237,21 @@ describe("a module that hangs", () => {
         stop.abort(reason)
         await expect(opening).rejects.toBe(reason)
         await goesOn(driver)
+    })
+
+    test("over the opening of one keeps another one no longer than that is called off", async () => {
+        const driver = patient()
+        await hang()
+        const [first, second] = [new AbortController(), new AbortController()]
+        const opening = [driver.open(first.signal), driver.open(second.signal)]
+        await heard()
+        second.abort(reason)
+        await expect(opening[1]).rejects.toBe(reason)
+        const third = driver.open(signal)
+        first.abort(reason)
+        await expect(opening[0]).rejects.toBe(reason)
+        sources.push(await third)
+        expect((await sources[0]?.read(8, signal))?.length).toBe(8)
     })
 
     /** The module has taken the fault, and hangs. */

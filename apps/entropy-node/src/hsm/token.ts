@@ -1,10 +1,11 @@
 /** A session with a PKCS#11 token, logged in with the PIN of a file. */
 import { createHash } from "node:crypto"
+import { realpath } from "node:fs/promises"
 import { setTimeout as sleep } from "node:timers/promises"
 
 import { readIfThere } from "@tallylight/node/durable-file.js"
 import { refuseReadableByOthers } from "@tallylight/node/key-files.js"
-import { UserError } from "@tallylight/node/user-error.js"
+import { systemCode, UserError } from "@tallylight/node/user-error.js"
 
 import type { SourceFacts } from "../sources/source.ts"
 import type { Handle, TokenKey } from "./module-calls.ts"
@@ -41,8 +42,11 @@ const creationMs = 300_000
 /** How long whoever closes a session waits for that: before it comes what was asked already, which may never return. */
 const closingMs = 1000
 
-/** Hashes of PINs that tokens refused: a token locks itself after a few, so none is tried twice. */
-const refusedPins = new Map<string, string>()
+/** Places with hashes of PINs that their tokens refused: a token locks itself after a few, so none is tried twice. */
+const refusedPins = new Set<string>()
+
+/** By place, settles when the attempts to log in so far have: who comes next must know what came of them. */
+const attempts = new Map<string, Promise<unknown>>()
 
 export class Token {
     readonly facts: SourceFacts
@@ -63,24 +67,32 @@ export class Token {
      */
     static async open(settings: TokenSettings, program: ModuleProgram, signal?: AbortSignal): Promise<Token> {
         const { module, token, pinFile, environment, timeoutMs, simulated } = settings
-        const pin = await readPin(pinFile)
-        const hash = createHash("sha256").update(pin).digest("hex")
-        const place = JSON.stringify([module, environment, token])
-        if (refusedPins.get(place) === hash) throw wrongPin(token, pinFile)
-        const process = ModuleProcess.share(module, environment, program)
+        const place = await placeOf(settings)
+        const over = await turnAt(place, signal)
+        let attempt: Promise<unknown> = Promise.resolve()
         try {
-            const opened = await orAborted(process.call("open", { token, pin, simulated }, timeoutMs), signal)
-            return new Token(process, opened.session, { module, ...opened.facts }, timeoutMs)
-        } catch (error) {
-            if (signal?.aborted === true) process.abandon()
-            else process.release()
-            if (error instanceof Pkcs11Failure && wrongPins.has(error.code)) {
-                refusedPins.set(place, hash)
-                throw wrongPin(token, pinFile, error)
+            const pin = await readPin(pinFile)
+            const tried = JSON.stringify([place, createHash("sha256").update(pin).digest("hex")])
+            if (refusedPins.has(tried)) throw wrongPin(token, pinFile)
+            const process = ModuleProcess.share(module, environment, program)
+            const called = process.call("open", { token, pin, simulated }, timeoutMs)
+            // Also what nobody waits for any more may have been refused.
+            attempt = called.catch((error: unknown) => {
+                if (isWrongPin(error)) refusedPins.add(tried)
+            })
+            try {
+                const opened = await orAborted(called, signal)
+                return new Token(process, opened.session, { module, ...opened.facts }, timeoutMs)
+            } catch (error) {
+                if (signal?.aborted === true) process.abandon()
+                else process.release()
+                if (isWrongPin(error)) throw wrongPin(token, pinFile, error)
+                if (error instanceof Pkcs11Failure || error instanceof ModuleGone)
+                    throw new UserError(`cannot open the token ${token}: ${error.message}`, { cause: error })
+                throw error
             }
-            if (error instanceof Pkcs11Failure || error instanceof ModuleGone)
-                throw new UserError(`cannot open the token ${token}: ${error.message}`, { cause: error })
-            throw error
+        } finally {
+            void attempt.then(over)
         }
     }
 
@@ -131,6 +143,41 @@ export class Token {
             throw new TokenLost(`the token is lost: ${error.message}`, { cause: error })
         }
     }
+}
+
+/**
+ * Of a token, for all who name it alike. The environment is part of it: two devices of one maker have the same module and
+ * label, and a file for each that the environment names.
+ */
+export async function placeOf({ module, token, environment }: TokenSettings): Promise<string> {
+    const library = await realpath(module).catch((error: unknown) => {
+        // Whoever loads it says that it is not there.
+        if (systemCode(error) === undefined) throw error
+        return module
+    })
+    return JSON.stringify([library, token, Object.entries(environment).sort()])
+}
+
+/** Resolves when it is the caller's turn at that place, to what ends it; rejects with the signal's reason. */
+async function turnAt(place: string, signal: AbortSignal | undefined): Promise<() => void> {
+    const before = attempts.get(place) ?? Promise.resolve()
+    let over: () => void = () => undefined
+    const ended = new Promise<void>((resolve) => (over = resolve))
+    attempts.set(
+        place,
+        before.then(() => ended),
+    )
+    try {
+        await orAborted(before, signal)
+    } catch (error) {
+        over()
+        throw error
+    }
+    return over
+}
+
+function isWrongPin(error: unknown): error is Pkcs11Failure {
+    return error instanceof Pkcs11Failure && wrongPins.has(error.code)
 }
 
 /** Or the signal's reason, where that comes first. */
