@@ -2,6 +2,7 @@
 import { tlsProblem } from "@tallylight/node/tls-problem.js"
 import { systemCode, UserError } from "@tallylight/node/user-error.js"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import { untilAny } from "@tallylight/protocol/ports/until-any.js"
 import { request, type Dispatcher } from "undici"
 
 import type { QrngHttpSettings } from "./qrng-http-settings.ts"
@@ -25,8 +26,10 @@ const longestPauseMs = 24 * 3600 * 1000
 export class QrngClient {
     readonly #settings: QrngHttpSettings
     readonly #clock: Clock
-    /** By the clock's `elapsed`. */
-    #notBefore = 0
+    /** Until when the server wants no request, by the clock's `elapsed`. */
+    #unwantedUntil = 0
+    /** When the next one is due by our own settings, by the same clock. */
+    #dueAt = 0
 
     constructor(settings: QrngHttpSettings, clock: Clock) {
         this.#settings = settings
@@ -35,50 +38,61 @@ export class QrngClient {
 
     /** The body; rejects with a UserError where only a person can help, else with an Error that names the server. */
     async get(question: Question, signal: AbortSignal): Promise<Uint8Array> {
-        const patientUntil = this.#clock.elapsed() + this.#settings.patienceMs
+        const { url, patienceMs, minIntervalMs } = this.#settings
+        let patientUntil = this.#clock.elapsed() + patienceMs
         for (;;) {
-            await this.#wait(patientUntil, signal)
-            this.#notBefore = this.#clock.elapsed() + this.#settings.minIntervalMs
+            // Our own pace is no wish of the server's, and takes nothing of our patience.
+            patientUntil += await this.#waitUntil(this.#dueAt, signal)
+            // No time is named: with another one at each attempt, each would be an alarm of its own.
+            if (this.#unwantedUntil > Math.max(patientUntil, this.#clock.elapsed()))
+                throw new Error(`${url} asks to be left alone for longer than patienceMs, ${patienceMs} ms`)
+            await this.#waitUntil(this.#unwantedUntil, signal)
+            this.#dueAt = this.#clock.elapsed() + minIntervalMs
             const body = await this.#ask(question, signal)
             if (body !== undefined) return body
         }
     }
 
-    async #wait(patientUntil: number, signal: AbortSignal): Promise<void> {
+    /** For how many milliseconds it waited. */
+    async #waitUntil(moment: number, signal: AbortSignal): Promise<number> {
         signal.throwIfAborted()
-        const now = this.#clock.elapsed()
-        if (this.#notBefore > Math.max(patientUntil, now)) {
-            const seconds = Math.ceil((this.#notBefore - now) / 1000)
-            throw new Error(`${this.#settings.url} asks to be left alone for ${seconds} s`)
-        }
-        if (this.#notBefore > now) await this.#clock.sleep(this.#notBefore - now, signal)
+        const begun = this.#clock.elapsed()
+        if (moment <= begun) return 0
+        await this.#clock.sleep(moment - begun, signal)
+        return this.#clock.elapsed() - begun
     }
 
     /** Undefined where the server has had enough for now. */
-    async #ask(
-        { url, headers, maxBytes, dispatcher }: Question,
-        signal: AbortSignal,
-    ): Promise<Uint8Array | undefined> {
+    async #ask(question: Question, signal: AbortSignal): Promise<Uint8Array | undefined> {
         const { timeoutMs } = this.#settings
-        const stop = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+        const late = AbortSignal.timeout(timeoutMs)
         try {
-            const response = await request(url, { headers, dispatcher, signal: stop })
-            const { statusCode, body } = response
-            if (statusCode === 200) return await readAtMost(body, maxBytes)
-            const retryAfter = response.headers["retry-after"]
-            await body.dump({ limit: 16_384, signal: stop })
-            if (statusCode === 429 || (statusCode === 503 && retryAfter !== undefined)) {
-                this.#notBefore = this.#clock.elapsed() + this.#pauseMs(String(retryAfter))
-                return undefined
-            }
-            if (statusCode === 401 || statusCode === 403) throw this.#refused(statusCode)
-            throw new Error(`it answers ${statusCode}`)
+            return await untilAny([signal, late], (over) => this.#answer(question, over))
         } catch (error) {
             signal.throwIfAborted()
             if (error instanceof UserError) throw error
-            const reason = stop.aborted ? `it has not answered for ${timeoutMs} ms` : reasonOf(error)
+            const reason = late.aborted ? `it has not answered for ${timeoutMs} ms` : reasonOf(error)
             throw new Error(`cannot read ${this.#settings.url}: ${reason}`, { cause: error })
         }
+    }
+
+    async #answer(
+        { url, headers, maxBytes, dispatcher }: Question,
+        signal: AbortSignal,
+    ): Promise<Uint8Array | undefined> {
+        // No cache on the way may keep the bytes, nor give anybody's once more.
+        const fresh = { ...headers, "cache-control": "no-store" }
+        const response = await request(url, { headers: fresh, dispatcher, signal })
+        const { statusCode, body } = response
+        if (statusCode === 200) return await readAtMost(body, maxBytes)
+        const retryAfter = response.headers["retry-after"]
+        await body.dump({ limit: 16_384, signal })
+        if (statusCode === 429 || (statusCode === 503 && retryAfter !== undefined)) {
+            this.#unwantedUntil = this.#clock.elapsed() + this.#pauseMs(String(retryAfter))
+            return undefined
+        }
+        if (statusCode === 401 || statusCode === 403) throw this.#refused(statusCode)
+        throw new Error(`it answers ${statusCode}`)
     }
 
     #refused(status: number): UserError {

@@ -13,6 +13,11 @@ const address = z
         (url) => url.startsWith("https:") || isLoopback(new URL(url).hostname),
         "https, or http to this machine",
     )
+    // What is in the address is shown in the status, and to whoever reads the settings.
+    .refine((url) => {
+        const { username, password } = new URL(url)
+        return username === "" && password === ""
+    }, "a URL without user and password; the appliance takes none, and ANU's key belongs in the file of keyFile")
     // The path is the interface's own, and is put behind it.
     .refine((url) => ["", "/"].includes(url.replace(/^[^:]+:\/\/[^/?#]*/, "")), "a URL without a path")
 

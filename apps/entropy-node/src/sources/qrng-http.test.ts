@@ -14,6 +14,7 @@ import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 
 import { makeCertificate } from "../../../../test/certificates.ts"
+import { signalHolders } from "../../../../test/signal-holders.ts"
 import { qrngHttpDriver } from "./qrng-http.ts"
 import { qrngHttpSettings } from "./qrng-http-settings.ts"
 import type { Source } from "./source.ts"
@@ -72,12 +73,15 @@ function queryOf(request: IncomingMessage): URL {
     return new URL(request.url ?? "", "http://localhost")
 }
 
-/** Bytes 0, 1, 2, … over all answers, so that each can be told from the others. */
+/** Bytes 0, 1, 2, … over all answers, each 256 turned by another pattern, so that each can be told from the others. */
 class Counting {
     #next = 0
 
     take(count: number): Uint8Array {
-        return Uint8Array.from({ length: count }, () => this.#next++ & 0xff)
+        return Uint8Array.from({ length: count }, () => {
+            const at = this.#next++
+            return (at ^ (at >>> 8)) & 0xff
+        })
     }
 }
 
@@ -137,10 +141,10 @@ describe("bytes come in order, and each once", () => {
     ] as const)("from ANU's %s", async (type, perRequest) => {
         const host = await serve(anuService())
         const source = await openSource(anu(host, { type }))
-        expect((await source.read(100, signal)).length).toBe(100)
-        expect((await source.read(1_000_000, signal)).length).toBe(perRequest - 100)
-        const next = await source.read(3, signal)
-        expect(next).toStrictEqual(Uint8Array.of(...[0, 1, 2].map((i) => (perRequest + i) & 0xff)))
+        const bytes = new Counting()
+        expect(await source.read(100, signal)).toStrictEqual(bytes.take(100))
+        expect(await source.read(1_000_000, signal)).toStrictEqual(bytes.take(perRequest - 100))
+        expect(await source.read(3, signal)).toStrictEqual(bytes.take(3))
     })
 })
 
@@ -305,6 +309,61 @@ describe("an answer that is not as it must be is refused", () => {
     })
 })
 
+describe("an answer that came before", () => {
+    /** Each answer is of one byte, repeated; a source's opening takes the first of them. */
+    async function scripted(...bytes: number[]) {
+        const headers: IncomingMessage["headers"][] = []
+        const host = await serve((request, response) => {
+            headers.push(request.headers)
+            const size = Number(queryOf(request).searchParams.get("size"))
+            response.end(Buffer.alloc(size, bytes.shift()))
+        })
+        const driver = driverOf(idq(host))
+        const opened = async (): Promise<Source> => {
+            const source = await driver.open(signal)
+            sources.push(source)
+            await source.read(1, signal)
+            return source
+        }
+        return {
+            opened,
+            headers,
+            problem: `cannot use the answer of http://${host}: it gave the same bytes twice`,
+        }
+    }
+
+    test("is refused, also by the source that is opened next", async () => {
+        const { opened, problem } = await scripted(0, 1, 1, 0, 1, 0, 2)
+        const source = await opened()
+        expect(await source.read(64, signal)).toStrictEqual(new Uint8Array(64).fill(1))
+        await expect(source.read(64, signal)).rejects.toThrow(problem)
+        await expect((await opened()).read(64, signal)).rejects.toThrow(problem)
+        expect(await (await opened()).read(64, signal)).toStrictEqual(new Uint8Array(64).fill(2))
+    })
+
+    test("is refused as one of the last 16", async () => {
+        const seventeen = Array.from({ length: 17 }, (_, i) => i + 1)
+        const { opened, problem } = await scripted(0, ...seventeen, 1, 3)
+        const source = await opened()
+        for (const byte of [...seventeen, 1])
+            expect(await source.read(64, signal)).toStrictEqual(new Uint8Array(64).fill(byte))
+        await expect(source.read(64, signal)).rejects.toThrow(problem)
+    })
+
+    test("may be one of fewer than 16 bytes, by chance", async () => {
+        const { opened, problem } = await scripted(0, 1, 1, 1, 1)
+        const source = await opened()
+        for (const length of [15, 15, 16]) expect((await source.read(length, signal)).length).toBe(length)
+        await expect(source.read(16, signal)).rejects.toThrow(problem)
+    })
+
+    test("is to be kept by no cache", async () => {
+        const { opened, headers } = await scripted(0)
+        await opened()
+        expect(headers.map((each) => each["cache-control"])).toEqual(["no-store"])
+    })
+})
+
 describe("a server that has had enough", () => {
     /** Answers with each of these statuses, then as it should. */
     async function tired(...refusals: (readonly [status: number, retryAfter?: string | undefined])[]) {
@@ -356,9 +415,11 @@ describe("a server that has had enough", () => {
         const driver = driverOf(idq(host), clock)
         const refused = driver.open(signal)
         await expect(refused).rejects.toThrow(UserError)
-        await expect(refused).rejects.toThrow(`http://${host} asks to be left alone for 600 s`)
+        const problem = `http://${host} asks to be left alone for longer than patienceMs, 30000 ms`
+        await expect(refused).rejects.toThrow(new UserError(problem))
         await clock.advance(500_000)
-        await expect(driver.open(signal)).rejects.toThrow("asks to be left alone for 100 s")
+        // In the same words, so that it is one outage and not two.
+        await expect(driver.open(signal)).rejects.toThrow(new UserError(problem))
         expect(asked.length).toBe(1)
         await clock.advance(100_000)
         sources.push(await driver.open(signal))
@@ -370,15 +431,23 @@ describe("a server that has had enough", () => {
         ["soon", 60],
         ["99999999999", 86_400],
     ])("and says %s is left alone for %i s", async (retryAfter, seconds) => {
-        const { host } = await tired([429, retryAfter])
-        await expect(openSource(idq(host), new ManualClock(0))).rejects.toThrow(`for ${seconds} s`)
+        const clock = new ManualClock(0)
+        const { host, asked } = await tired([429, retryAfter])
+        const driver = driverOf(idq(host, { patienceMs: 0 }), clock)
+        await expect(driver.open(signal)).rejects.toThrow("asks to be left alone")
+        await clock.advance(1000 * seconds - 1)
+        await expect(driver.open(signal)).rejects.toThrow("asks to be left alone")
+        expect(asked.length).toBe(1)
+        await clock.advance(1)
+        sources.push(await driver.open(signal))
+        expect(asked.length).toBe(2)
     })
 
     test("again and again is given up once our patience has run out", async () => {
         const clock = new ManualClock(0)
         const { host, asked } = await tired(...Array<[number, string]>(100).fill([429, "4"]))
         const refused = passing(clock, openSource(idq(host, { patienceMs: 30_000 }), clock))
-        await expect(refused).rejects.toThrow("asks to be left alone for")
+        await expect(refused).rejects.toThrow("asks to be left alone for longer")
         expect(asked.length).toBeLessThan(10)
     })
 
@@ -408,6 +477,47 @@ describe("a server that has had enough", () => {
         expect(asked.length).toBe(2)
         expect(clock.elapsed()).toBeGreaterThanOrEqual(10_000)
     })
+
+    test("less often than our patience lasts is no server's wish, and waited for", async () => {
+        const clock = new ManualClock(0)
+        const { host, asked } = await tired()
+        const given = idq(host, { minIntervalMs: 100_000, patienceMs: 1000 })
+        const driver = driverOf(given, clock)
+        const source = await driver.open(signal)
+        sources.push(source)
+        await source.read(1, signal)
+        expect((await passing(clock, source.read(64, signal))).length).toBe(64)
+        const again = await passing(clock, driver.open(signal))
+        sources.push(again)
+        expect(asked.length).toBe(3)
+        expect(clock.elapsed()).toBeGreaterThanOrEqual(200_000)
+    })
+
+    test("leaves its whole patience to the server after such a wait", async () => {
+        const clock = new ManualClock(0)
+        const { host, asked } = await tired([200], [429, "120"])
+        const source = await openSource(idq(host, { minIntervalMs: 100_000, patienceMs: 30_000 }), clock)
+        await source.read(1, signal)
+        expect((await passing(clock, source.read(64, signal))).length).toBe(64)
+        expect(asked.length).toBe(3)
+    })
+})
+
+test("nothing is left in the signal of the requests, whatever comes of them", async () => {
+    const { signal: longLived } = new AbortController()
+    const right = appliance()
+    let asked = 0
+    const host = await serve((request, response) => {
+        asked += 1
+        if (asked < 6) right(request, response)
+        else if (asked === 6) response.writeHead(502).end()
+    })
+    const source = await driverOf(idq(host, { timeoutMs: 200 })).open(longLived)
+    sources.push(source)
+    for (let reads = 0; reads < 5; reads += 1) await source.read(64, longLived)
+    await expect(source.read(64, longLived)).rejects.toThrow("it answers 502")
+    await expect(source.read(64, longLived)).rejects.toThrow("it has not answered for 200 ms")
+    expect(signalHolders(longLived)).toBe(0)
 })
 
 describe("a server that cannot be reached", () => {
@@ -512,6 +622,9 @@ describe("settings", () => {
         { url: "quantum" },
         { url: "https://192.0.2.1/api" },
         { url: "https://192.0.2.1?a" },
+        { url: "https://user@192.0.2.1" },
+        { url: "https://user:secret@192.0.2.1/" },
+        { url: "https://:secret@192.0.2.1" },
         { keyFile: "key" },
         { format: "short" },
         { blockBytes: 0 },
@@ -521,5 +634,20 @@ describe("settings", () => {
         expect(qrngHttpSettings.safeParse(valid).success).toBe(true)
         expect(qrngHttpSettings.safeParse({ ...valid, url: `${valid.url}/` }).success).toBe(true)
         expect(qrngHttpSettings.safeParse({ ...valid, ...given }).success).toBe(false)
+    })
+
+    test("with a password in the address are told where keys belong, and not shown it", () => {
+        const url = "http://user:secret@127.0.0.1:9"
+        const refused = qrngHttpSettings.safeParse({
+            kind: "qrng-http",
+            name: "a",
+            api: "anu",
+            keyFile: "key",
+            url,
+        })
+        expect(refused.error?.issues.map(({ message }) => message)).toEqual([
+            "a URL without user and password; the appliance takes none, and ANU's key belongs in the file of keyFile",
+        ])
+        expect(refused.error?.message).not.toContain("secret")
     })
 })

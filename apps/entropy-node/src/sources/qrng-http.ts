@@ -11,18 +11,19 @@ import { Agent } from "undici"
 
 import { QrngClient } from "./qrng-http-client.ts"
 import { qrngRequest } from "./qrng-http-format.ts"
+import { RecentAnswers } from "./qrng-http-repeats.ts"
 import type { QrngHttpSettings } from "./qrng-http-settings.ts"
 import type { Source, SourceDriver, SourceFacts } from "./source.ts"
 
 export function qrngHttpDriver(settings: QrngHttpSettings, clock: Clock = systemClock): SourceDriver {
-    const client = new QrngClient(settings, clock)
+    const server = { client: new QrngClient(settings, clock), answers: new RecentAnswers() }
     return {
         kind: settings.kind,
         simulated: false,
         async open(signal) {
             const headers = settings.api === "anu" ? { "x-api-key": await readApiKey(settings.keyFile) } : {}
             const ca = settings.caFile === undefined ? undefined : await readCa(settings.caFile)
-            const source = new QrngHttp(settings, client, headers, ca)
+            const source = new QrngHttp(settings, server, headers, ca)
             try {
                 await source.fill(1, signal)
             } catch (error) {
@@ -35,10 +36,13 @@ export function qrngHttpDriver(settings: QrngHttpSettings, clock: Clock = system
     }
 }
 
+/** What outlives a source that is given up, and is the next one's too. */
+type Server = { readonly client: QrngClient; readonly answers: RecentAnswers }
+
 class QrngHttp implements Source {
     readonly facts: SourceFacts
     readonly #settings: QrngHttpSettings
-    readonly #client: QrngClient
+    readonly #server: Server
     readonly #headers: Readonly<Record<string, string>>
     readonly #agent: Agent
     /** Of the last answer, not given to anybody yet. */
@@ -46,12 +50,12 @@ class QrngHttp implements Source {
 
     constructor(
         settings: QrngHttpSettings,
-        client: QrngClient,
+        server: Server,
         headers: Readonly<Record<string, string>>,
         ca: string | undefined,
     ) {
         this.#settings = settings
-        this.#client = client
+        this.#server = server
         this.#headers = headers
         this.#agent = new Agent(ca === undefined ? {} : { connect: { ca } })
         const { api, url } = settings
@@ -71,9 +75,12 @@ class QrngHttp implements Source {
         const { path, maxBytes, parse } = qrngRequest(this.#settings, length)
         const url = `${this.#settings.url.replace(/\/$/, "")}${path}`
         const question = { url, headers: this.#headers, maxBytes, dispatcher: this.#agent }
-        const body = await this.#client.get(question, signal)
+        const { client, answers } = this.#server
+        const body = await client.get(question, signal)
         try {
-            this.#left = new Uint8Array(parse(body))
+            const bytes = parse(body)
+            answers.add(bytes)
+            this.#left = new Uint8Array(bytes)
         } catch (error) {
             const problem = error instanceof Error ? error.message : String(error)
             throw new Error(`cannot use the answer of ${this.#settings.url}: ${problem}`, { cause: error })
