@@ -14,9 +14,10 @@ import type { VerifyPulseOptions } from "@tallylight/observer/verify-pulse-comma
 import type { PulseReportJson } from "@tallylight/observer/verify-pulse-report.js"
 import { pulseJson } from "@tallylight/protocol/pulse/json.js"
 import type { Pulse } from "@tallylight/protocol/pulse/pulse.js"
+import { generate } from "selfsigned"
 import { afterAll, describe, expect, test } from "vitest"
 import { localValue, makeChain, makeSigner, period, sourceText } from "../samples/pulse-chain.ts"
-import type { Lie } from "../samples/pulse-chain.ts"
+import type { ChainSigner, Lie } from "../samples/pulse-chain.ts"
 import { caseOf, certificateOf, realPulse, vectors, vectorsFile } from "../samples/pulses.ts"
 import { cleanUp, never, newFolder, paper } from "./fixtures.ts"
 
@@ -308,6 +309,132 @@ describe("a beacon that serves something else", () => {
     })
 })
 
+describe.each<[string, VerifyPulseOptions]>([
+    ["one pulse", { pulse: 18 }],
+    ["the last ones", { last: 3 }],
+    ["a range", { from: 18, to: 19 }],
+])("a server that alters what the first pulse links to, asked for %s", (_, options) => {
+    /** Those changes to pulses, by index, of what somebody signed. */
+    async function altered(changes: Readonly<Record<number, Partial<Pulse>>>, signed = chain) {
+        const { url, bodies } = await serveBeacon(signed, everything)
+        for (const pulse of signed) {
+            const { pulseIndex } = pulse
+            const given = { ...pulse, ...changes[pulseIndex] }
+            bodies.set(`chain/3/pulse/${pulseIndex}`, JSON.stringify(pulseJson(given)))
+        }
+        return verifyJson({ url, ...options })
+    }
+
+    const [ofHour, ofYear, before] = [chain[14]!, chain[8]!, chain[16]!]
+    const reason = (json: PulseReportJson, name: string): string | undefined =>
+        json.checks.find(({ check }) => check === name)?.firstBroken?.reason
+
+    test("holds while nothing is altered", async () => {
+        const { error, json } = await altered({})
+        expect(error).toBeUndefined()
+        expect(json.class).toBe("verified")
+        expect(named(json, "unchecked")).toEqual([])
+        expect(chain[17]!.links).toMatchObject({ hour: ofHour.outputValue, year: ofYear.outputValue })
+    })
+
+    test.each<[string, Partial<Pulse>]>([
+        ["precommitment", { precommitmentValue: localValue(7) }],
+        ["time", { timeStamp: before.timeStamp - 1 }],
+        ["time, by an hour", { timeStamp: before.timeStamp - 6 * period }],
+        ["status", { statusCode: 8 }],
+        ["period", { period: period + 1 }],
+        ["local random value", { localRandomValue: localValue(7) }],
+        ["signature", { signatureValue: chain[15]!.signatureValue }],
+        ["certificate id", { certificateId: localValue(7) }],
+        ["link to the one before", { links: { ...before.links, previous: ofHour.outputValue } }],
+        ["link to its hour", { links: { ...before.links, hour: chain[15]!.outputValue } }],
+        ["link to its year", { links: { ...before.links, year: chain[15]!.outputValue } }],
+    ])("is found out by the pulse before: its %s", async (_, change) => {
+        const { error, json } = await altered({ 17: change })
+        expect(error).toBeInstanceOf(DoesNotHold)
+        expect(json).toMatchObject({ class: "broken", classes: { broken: 1, verified: json.pulses - 1 } })
+        expect(named(json, "broken")).toEqual(["previous"])
+        expect(reason(json, "previous")).toBe(
+            "what was found as the pulse before has an output value that is the hash of something else",
+        )
+    })
+
+    test("is found out by another pulse before, though that is whole", async () => {
+        const fork = makeChain(signer, 17, ({ pulseIndex }) =>
+            pulseIndex === 17 ? { precommitmentValue: localValue(7) } : {},
+        )
+        const { json } = await altered({ 17: fork[16]! })
+        expect(json.class).toBe("broken")
+        expect(named(json, "broken")).toContain("previous")
+    })
+
+    test.each<[string, number, Partial<Pulse>, RegExp]>([
+        [
+            "the first of the hour, its time",
+            15,
+            { timeStamp: ofHour.timeStamp + 1 },
+            /^pulse 15, to which “hour”/,
+        ],
+        ["the first of the hour, its index", 15, { pulseIndex: 1 }, /^pulse 1, to which “hour”/],
+        [
+            "the first of the hour, its link",
+            15,
+            { links: { ...ofHour.links, previous: chain[12]!.outputValue } },
+            /^pulse 15, to which “hour”/,
+        ],
+        [
+            "the first of the year, its time",
+            9,
+            { timeStamp: ofYear.timeStamp + 1 },
+            /^pulse 9, to which “day”/,
+        ],
+        [
+            "the one before that hour, its time",
+            14,
+            { timeStamp: ofHour.timeStamp - 1 },
+            /^the pulse before pulse 15/,
+        ],
+        ["the one before that hour, all of it", 14, chain[12]!, /^the pulse before pulse 15/],
+        [
+            "the one before that year, its time",
+            8,
+            { timeStamp: ofYear.timeStamp - 1 },
+            /^the pulse before pulse 9/,
+        ],
+    ])("is found out by what it links to: %s", async (_, index, change, found) => {
+        const { error, json } = await altered({ [index]: change })
+        expect(error).toBeInstanceOf(DoesNotHold)
+        expect(json).toMatchObject({ class: "broken", classes: { broken: 1 } })
+        expect(named(json, "broken")).toEqual(["linked-pulses"])
+        expect(reason(json, "linked-pulses")).toMatch(found)
+    })
+
+    test("cannot hide that the pulse broke its precommitment", async () => {
+        const lied = makeChain(signer, length, ({ pulseIndex }) =>
+            pulseIndex === 18 ? { localRandomValue: localValue(7) } : {},
+        )
+        expect(named((await altered({}, lied)).json, "broken")).toEqual(["precommitment"])
+        const fitting = { precommitmentValue: sha512(localValue(7)) }
+        expect((await altered({ 17: fitting }, lied)).json.class).toBe("broken")
+    })
+
+    test("cannot hide that the pulse links to the second one of its hour", async () => {
+        const hour = chain[15]!.outputValue
+        const lied = makeChain(signer, length, ({ pulseIndex, links }) =>
+            pulseIndex === 18 ? { links: { ...links, hour } } : {},
+        )
+        expect(named((await altered({}, lied)).json, "broken")).toEqual(["hour", "linked-pulses"])
+        const ofAnHourBefore = { timeStamp: lied[14]!.timeStamp - 1 }
+        const linkedSo = { links: { ...lied[16]!.links, hour } }
+        for (const changes of [
+            { 15: ofAnHourBefore },
+            { 17: linkedSo },
+            { 15: ofAnHourBefore, 17: linkedSo },
+        ])
+            expect((await altered(changes, lied)).json.class).toBe("broken")
+    })
+})
+
 describe("real beacons", () => {
     const real = (...ids: string[]): Pulse[] => ids.map(realPulse)
     const certificates = Object.fromEntries(
@@ -448,6 +575,95 @@ describe("certificates", () => {
         const { makeCertificate } = await import("../certificates.ts")
         const { cert } = await makeCertificate()
         expect(readCertificates(utf8(cert))).toMatchObject([{ key: undefined }])
+    })
+})
+
+describe("a certificate that is out of the ordinary", () => {
+    const [start, end] = [chain[0]!.timeStamp, chain.at(-1)!.timeStamp]
+
+    async function madeBy(from: number, to: number, name = "node.example"): Promise<ChainSigner> {
+        const made = await generate(name === "" ? [] : [{ name: "commonName", value: name }], {
+            ...{ keySize: 2048, algorithm: "sha256" },
+            ...{ notBeforeDate: new Date(from), notAfterDate: new Date(to) },
+        })
+        return { pem: made.cert, key: made.private }
+    }
+
+    /** Its bytes with others in the place of some, each given as a character. */
+    function changed(pem: string, from: string, to: string): string {
+        const der = Buffer.from(certificateOf(pem).der).toString("latin1")
+        expect(der).toContain(from)
+        const base64 = Buffer.from(der.replaceAll(from, to), "latin1").toString("base64")
+        return `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`
+    }
+
+    function idOf(pem: string): Uint8Array {
+        return sha512(Buffer.from(pem.split("-----")[2] ?? "", "base64"))
+    }
+
+    /** A chain signed with the signer's key that names that certificate, which is served in that text. */
+    async function judged(pem: string, text = pem, by: ChainSigner = signer) {
+        const pulses = makeChain(by, 2, () => ({ certificateId: idOf(pem) }))
+        const path = `certificate/${toHex(idOf(pem))}`
+        return verifyJson({ url: (await serveBeacon(pulses, { ...source, [path]: text })).url, all: true })
+    }
+
+    const rsaEncryption = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
+    const unknownKey = changed(signer.pem, rsaEncryption, `${rsaEncryption.slice(0, -1)}\x7f`)
+    const unreadable = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+
+    test("is judged with a key of an algorithm that nobody here knows", async () => {
+        expect(readCertificates(utf8(unknownKey))).toMatchObject([
+            { key: undefined, subject: "CN=node.example" },
+        ])
+        const { error, json } = await judged(unknownKey)
+        expect(error?.message).toBe(
+            "the signature cannot be verified: the certificate's key is no RSA key of at least 2048 bits",
+        )
+        expect(json).toMatchObject({ class: "signature-unverified", classes: { broken: 0 } })
+        expect(named(json, "unchecked")).toEqual(["key-size", "signature"])
+    })
+
+    test.each([
+        ["of such a key", unknownKey],
+        ["that cannot be read", unreadable],
+    ])("is in nobody's way where it is an authority's %s", async (_, authority) => {
+        for (const text of [signer.pem, signer.pem + authority, authority + signer.pem])
+            expect((await judged(signer.pem, text)).error).toBeUndefined()
+        const certificates = { [toHex(idOf(signer.pem))]: signer.pem + authority }
+        const file = [await fileOf({ pulses: chain.map(pulseJson), certificates })]
+        expect((await verify({ file })).error).toBeUndefined()
+        // Of those that follow, none is taken for the signer's.
+        const { json } = await judged(unreadable, unreadable + signer.pem)
+        expect(json.class).toBe("signature-unverified")
+    })
+
+    test("is judged where it is valid from a time before 1970, or only then", async () => {
+        const old = await madeBy(Date.UTC(1960, 0), end)
+        expect((await judged(old.pem, old.pem, old)).error).toBeUndefined()
+        const expired = await madeBy(Date.UTC(1960, 0), Date.UTC(1965, 0))
+        const { error, json } = await judged(expired.pem, expired.pem, expired)
+        expect(error?.message).toBe(
+            "the signature cannot be verified: it is valid from before 1970 to before 1970",
+        )
+        expect(json.class).toBe("signature-unverified")
+    })
+
+    test("is not valid at any time where its term is none", async () => {
+        const made = await madeBy(Date.UTC(2026, 0), Date.UTC(2028, 0))
+        expect((await judged(made.pem, made.pem, made)).error).toBeUndefined()
+        const timeless = changed(made.pem, "260101000000Z", "261301000000Z")
+        const { error } = await judged(timeless, timeless, made)
+        expect(error?.message).toBe(
+            "the signature cannot be verified: it is valid from no time that can be read to 2028-01-01T00:00:00.000Z",
+        )
+    })
+
+    test("is told without a name where it has none", async () => {
+        const nameless = await madeBy(start, end, "")
+        const { error, json } = await judged(nameless.pem, nameless.pem, nameless)
+        expect(error).toBeUndefined()
+        expect(json.certificates).toMatchObject([{ subject: "(without a name)" }])
     })
 })
 

@@ -1,5 +1,6 @@
 /** Certificates of beacons, from PEM as beacons serve it: with or without line ends where there should be some. */
 import { X509Certificate } from "node:crypto"
+import type { KeyObject } from "node:crypto"
 import { equalBytes, toUtf8 } from "@tallylight/crypto/bytes.js"
 import { sha512 } from "@tallylight/crypto/hash.js"
 import type { RsaPublicKey } from "@tallylight/crypto/rsa.js"
@@ -12,12 +13,16 @@ export type NamedCertificate = PulseCertificate & {
 
 /** All certificates in the text, in its order; undefined where there is none, or one cannot be read. */
 export function readCertificates(pem: Uint8Array): readonly NamedCertificate[] | undefined {
-    const blocks = [
-        ...(toUtf8(pem) ?? "").matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g),
-    ]
-    const read = blocks.map(([, base64 = ""]) => readCertificate(Buffer.from(base64, "base64"), pem))
+    const read = readEachCertificate(pem)
     const certificates = read.filter((one) => one !== undefined)
     return certificates.length === 0 || certificates.length < read.length ? undefined : certificates
+}
+
+/** What the text has as certificates, in its order; undefined in the place of one that cannot be read. */
+export function readEachCertificate(pem: Uint8Array): readonly (NamedCertificate | undefined)[] {
+    const text = toUtf8(pem) ?? ""
+    const blocks = text.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g)
+    return [...blocks].map(([, base64 = ""]) => readCertificate(Buffer.from(base64, "base64"), pem))
 }
 
 function readCertificate(der: Buffer, pem: Uint8Array): NamedCertificate | undefined {
@@ -30,13 +35,19 @@ function readCertificate(der: Buffer, pem: Uint8Array): NamedCertificate | undef
         key: rsaKey(certificate),
         notBefore: Date.parse(validFrom),
         notAfter: Date.parse(validTo),
-        // Whoever made the certificate chose these characters, and a terminal would obey some.
-        subject: subject
-            .split("\n")
-            .reverse()
-            .join(", ")
-            .replace(/[^\x20-\x7e]/g, "?"),
+        subject: nameText(subject),
     }
+}
+
+/**
+ * Node's types hide that it is undefined where the name is empty, as it is of a certificate of which only the
+ * alternative names count (RFC 5280 §4.1.2.6).
+ */
+function nameText(subject: string | undefined): string {
+    if (subject === undefined) return "(without a name)"
+    // Whoever made the certificate chose these characters, and a terminal would obey some.
+    const parts = subject.split("\n").reverse().join(", ")
+    return parts.replace(/[^\x20-\x7e]/g, "?")
 }
 
 function parseX509(der: Buffer): X509Certificate | undefined {
@@ -47,11 +58,21 @@ function parseX509(der: Buffer): X509Certificate | undefined {
     }
 }
 
-function rsaKey({ publicKey }: X509Certificate): RsaPublicKey | undefined {
-    if (publicKey.asymmetricKeyType !== "rsa") return undefined
+function rsaKey(certificate: X509Certificate): RsaPublicKey | undefined {
+    const publicKey = keyOf(certificate)
+    if (publicKey?.asymmetricKeyType !== "rsa") return undefined
     const { n = "", e = "" } = publicKey.export({ format: "jwk" })
     const bytes = (part: string): Uint8Array => new Uint8Array(Buffer.from(part, "base64url"))
     return { modulus: bytes(n), exponent: bytes(e) }
+}
+
+/** undefined where OpenSSL does not know its algorithm, or cannot read it. */
+function keyOf(certificate: X509Certificate): KeyObject | undefined {
+    try {
+        return certificate.publicKey
+    } catch {
+        return undefined
+    }
 }
 
 /** The one of which that is the id, by either reading of the documents. */

@@ -7,7 +7,7 @@ import type { Pulse } from "@tallylight/protocol/pulse/pulse.js"
 import { uriBase } from "@tallylight/protocol/pulse/uri-check.js"
 import { utf8 } from "@tallylight/crypto/bytes.js"
 import { z } from "zod"
-import { readCertificates } from "./verify-pulse-certificates.ts"
+import { readCertificates, readEachCertificate } from "./verify-pulse-certificates.ts"
 import type { NamedCertificate } from "./verify-pulse-certificates.ts"
 import { parseJson } from "./verify-pulse-source.ts"
 
@@ -37,7 +37,7 @@ export async function readPulseFiles(paths: readonly string[]): Promise<PulseFil
         const several = list.data ?? object.data?.pulses ?? object.data?.cases
         pulses.push(...(several ?? [json]).map(parsePulse))
         for (const one of Object.values(object.data?.certificates ?? {}))
-            certificates.push(...(readCertificates(utf8(one)) ?? []))
+            certificates.push(...readEachCertificate(utf8(one)).filter((read) => read !== undefined))
     }
     return { where: paths.join(", "), pulses: ordered(pulses), certificates }
 }

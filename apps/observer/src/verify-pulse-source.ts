@@ -4,7 +4,7 @@ import { UserError } from "@tallylight/node/user-error.js"
 import { parsePulse } from "@tallylight/protocol/pulse/json.js"
 import type { ParsedPulse } from "@tallylight/protocol/pulse/json.js"
 import { httpFiles } from "./log-files.ts"
-import { certificateWithId, readCertificates } from "./verify-pulse-certificates.ts"
+import { certificateWithId, readEachCertificate } from "./verify-pulse-certificates.ts"
 import type { NamedCertificate } from "./verify-pulse-certificates.ts"
 
 export type PulseSource = {
@@ -49,8 +49,10 @@ export function httpPulses(
             certificate: remembered(async (id) => {
                 if (given.length > 0) return certificateWithId(given, id)
                 const pem = await files.read(`certificate/${toHex(id)}`, maxOtherBytes)
-                const [first, ...more] = (pem && readCertificates(pem)) ?? []
-                return first && (certificateWithId([first, ...more], id) ?? first)
+                const served = pem === undefined ? [] : readEachCertificate(pem)
+                // Authorities may come with it, and what cannot be read of those is in nobody's way.
+                const readable = served.filter((one) => one !== undefined)
+                return certificateWithId(readable, id) ?? served[0]
             }),
             sourceText: remembered(async (id) => {
                 const bytes = await files.read(`externalSource/${toHex(id)}`, maxOtherBytes)

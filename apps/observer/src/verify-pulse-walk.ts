@@ -6,6 +6,7 @@ import type { ParsedPulse } from "@tallylight/protocol/pulse/json.js"
 import type { LinkedPulse } from "@tallylight/protocol/pulse/linked-pulses.js"
 import { noValue } from "@tallylight/protocol/pulse/pulse.js"
 import type { Pulse } from "@tallylight/protocol/pulse/pulse.js"
+import { hasOwnOutput } from "@tallylight/protocol/pulse/signer-checks.js"
 import { extendTrail, joinTrail } from "@tallylight/protocol/pulse/trail.js"
 import type { PulseTrail } from "@tallylight/protocol/pulse/trail.js"
 import { linkIndex } from "@tallylight/protocol/pulse/uri-check.js"
@@ -30,10 +31,15 @@ export type PulseRange = { readonly chain: number; readonly from: number; readon
 /** How many answers are awaited at once: a beacon is somebody else's server. */
 const ahead = 8
 
-/** The pulses of a range as a source has them, the first one with what it links to. */
+/**
+ * The pulses of a range as a source has them, the first one with what it links to. Of the pulse before the range only
+ * the output value is signed for, by the link to it: it is followed only if that is the hash of all that it says.
+ */
 export async function* walkRange(source: PulseSource, range: PulseRange): AsyncGenerator<VerifiedPulse> {
     const { chain, from, to } = range
-    let trail = from === 1 ? undefined : await joined(source, chain, from - 1)
+    const before = from === 1 ? undefined : await pulseAt(source, chain, from - 1)
+    const altered = before !== undefined && !hasOwnOutput(before)
+    let trail = before === undefined || altered ? undefined : follow(undefined, before)
     const asked: Promise<ParsedPulse | undefined>[] = []
     for (let index = from; index <= to; index += 1) {
         for (let next = index + asked.length; next <= to && asked.length < ahead; next += 1) {
@@ -46,7 +52,8 @@ export async function* walkRange(source: PulseSource, range: PulseRange): AsyncG
         const linked = index === from ? await lookUp(source, parsed) : undefined
         const verified = await verify(parsed, index, trail, source.signer, linked)
         trail = verified.pulse && follow(trail, verified.pulse)
-        yield misnamed(verified, chain, index)
+        const judged = altered && index === from ? afterAltered(verified) : verified
+        yield misnamed(judged, chain, index)
     }
 }
 
@@ -84,9 +91,9 @@ function follow(trail: PulseTrail | undefined, pulse: Pulse): PulseTrail {
         : extendTrail(trail, pulse, pulse.outputValue)
 }
 
-async function joined(source: PulseSource, chain: number, index: number): Promise<PulseTrail | undefined> {
-    const before = await source.pulse(chain, index)
-    return before?.kind === "pulse" ? follow(undefined, before.pulse) : undefined
+async function pulseAt(source: PulseSource, chain: number, index: number): Promise<Pulse | undefined> {
+    const found = await source.pulse(chain, index)
+    return found?.kind === "pulse" ? found.pulse : undefined
 }
 
 async function verify(
@@ -119,26 +126,33 @@ async function verify(
 
 /** Another pulse than the one that was asked for may be as good as that one, and still is not it. */
 function misnamed(verified: VerifiedPulse, chain: number, index: number): VerifiedPulse {
-    const { pulse, checks } = verified
+    const { pulse } = verified
     if (pulse === undefined || (pulse.chainIndex === chain && pulse.pulseIndex === index)) return verified
-    const other = broken("index", `it was asked for as pulse ${index} of chain ${chain}`)
-    return { ...verified, checks: checks.map((check) => (check.name === "index" ? other : check)) }
+    return withCheck(verified, broken("index", `it was asked for as pulse ${index} of chain ${chain}`))
+}
+
+function afterAltered(verified: VerifiedPulse): VerifiedPulse {
+    const reason = "what was found as the pulse before has an output value that is the hash of something else"
+    return withCheck(verified, broken("previous", reason))
+}
+
+function withCheck(verified: VerifiedPulse, other: Check): VerifiedPulse {
+    return {
+        ...verified,
+        checks: verified.checks.map((check) => (check.name === other.name ? other : check)),
+    }
 }
 
 async function lookUp(source: PulseSource, parsed: ParsedPulse | undefined): Promise<readonly LinkedPulse[]> {
     if (parsed?.kind !== "pulse") return []
     const { pulse } = parsed
-    const at = async (index: number | undefined): Promise<Pulse | undefined> => {
-        if (index === undefined || index < 1) return undefined
-        const found = await source.pulse(pulse.chainIndex, index)
-        return found?.kind === "pulse" ? found.pulse : undefined
-    }
+    const at = async (index: number | undefined): Promise<Pulse | undefined> =>
+        index === undefined || index < 1 ? undefined : await pulseAt(source, pulse.chainIndex, index)
     const linked: LinkedPulse[] = []
     for (const unit of utcUnits) {
         if (equalBytes(pulse.links[unit], noValue)) continue
         const index = linkIndex(pulse, unit)
-        const found = await at(index)
-        linked.push({ unit, found, timeBefore: (await at(index && index - 1))?.timeStamp })
+        linked.push({ unit, found: await at(index), before: await at(index && index - 1) })
     }
     return linked
 }

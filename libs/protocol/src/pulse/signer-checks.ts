@@ -20,6 +20,7 @@ export type PulseCertificate = {
     readonly pem?: Uint8Array
     /** undefined where it is no RSA key. */
     readonly key: RsaPublicKey | undefined
+    /** Up to the end of 9999, and below 0 before 1970; NaN, at which nothing is valid, where it is no time. */
     readonly notBefore: UnixMs
     readonly notAfter: UnixMs
 }
@@ -46,6 +47,14 @@ export function outputLayout(pulse: Pulse): Laid | undefined {
     return equalBytes(drafted, outputValue) ? { layout: "draft", message: draft } : undefined
 }
 
+/**
+ * Whether the output value is that of the pulse's own fields. Of a pulse that another one links to, that alone is
+ * signed for: with it, all of the fields are.
+ */
+export function hasOwnOutput(pulse: Pulse): boolean {
+    return outputLayout(pulse) !== undefined
+}
+
 export function signerChecks(pulse: Pulse, certificate: PulseCertificate | undefined): readonly Check[] {
     const laid = outputLayout(pulse)
     const output =
@@ -63,8 +72,14 @@ function certificateChecks(pulse: Pulse, certificate: PulseCertificate | undefin
     }
     const { notBefore, notAfter } = certificate
     const valid = pulse.timeStamp >= notBefore && pulse.timeStamp <= notAfter
-    const term = `it is valid from ${formatUtc(notBefore)} to ${formatUtc(notAfter)}`
+    const term = `it is valid from ${timeText(notBefore)} to ${timeText(notAfter)}`
     return [identified(pulse, certificate), valid ? holds("validity") : broken("validity", term)]
+}
+
+/** Certificates have the years from 0 on, and whoever makes one may write what is no time. */
+function timeText(time: UnixMs): string {
+    if (Number.isNaN(time)) return "no time that can be read"
+    return time < 0 ? "before 1970" : formatUtc(time)
 }
 
 function identified({ certificateId }: Pulse, { der, pem }: PulseCertificate): Check {

@@ -13,8 +13,7 @@ import {
 } from "../../../../test/samples/pulses.ts"
 import type { Check, CheckName, Verdict } from "./check.ts"
 import { parsePulse, pulseJson } from "./json.ts"
-import { checkLinkedPulses } from "./linked-pulses.ts"
-import { encodeDraftMessage, encodePulseMessage, noValue, pulseOutput } from "./pulse.ts"
+import { encodeDraftMessage, encodePulseMessage, pulseOutput } from "./pulse.ts"
 import type { Pulse } from "./pulse.ts"
 import { outputLayout } from "./signer-checks.ts"
 import { joinTrail } from "./trail.ts"
@@ -231,6 +230,24 @@ describe("a chain of our own", async () => {
         expect(classify(verifyMade(second, { before: trail, certificate: exact }))).toBe("verified")
     })
 
+    test("is judged by a term that began before 1970, ended then, or is no time", () => {
+        const judge = (term: { notBefore?: number; notAfter?: number }): readonly Check[] =>
+            verifyMade(second, { before: trail, certificate: { ...certificate, ...term }, sourceText })
+        expect(classify(judge({ notBefore: -1 }))).toBe("verified")
+        const over = judge({ notBefore: -2, notAfter: -1 })
+        expect(reasonOf(over, "validity")).toBe("it is valid from before 1970 to before 1970")
+        const from = "it is valid from 1970-01-01T00:00:00.000Z to"
+        expect(reasonOf(judge({ notBefore: 0, notAfter: 0 }), "validity")).toBe(
+            `${from} 1970-01-01T00:00:00.000Z`,
+        )
+        const timeless = judge({ notBefore: 0, notAfter: NaN })
+        expect(reasonOf(timeless, "validity")).toBe(`${from} no time that can be read`)
+        for (const checks of [over, timeless]) {
+            expect(named(checks, "broken")).toEqual(["validity"])
+            expect(classify(checks)).toBe("signature-unverified")
+        }
+    })
+
     test("cannot be verified with a certificate for another kind of key", () => {
         const checks = verifyMade(second, { before: trail, certificate: { ...certificate, key: undefined } })
         expect(named(checks, "unchecked")).toEqual(["key-size", "signature", "external"])
@@ -281,41 +298,5 @@ describe("a chain of our own", async () => {
         const names = `a?[2J, ${"b".repeat(40)}, c, d, e, …`
         expect(reasonOf(checks, "form")).toBe(`fields of its own, which are not signed: ${names}`)
         expect(classify(checks)).toBe("verified")
-    })
-})
-
-describe("linked pulses", () => {
-    const pulse = realPulse("nist-c2-1921300")
-    const previous = pulse.timeStamp - 60_000
-    const hour = {
-        pulseIndex: 1_921_296,
-        timeStamp: Date.UTC(2026, 7, 31, 19),
-        outputValue: pulse.links.hour,
-    }
-    const sound = { unit: "hour", found: hour, timeBefore: hour.timeStamp - 60_000 } as const
-
-    test("are sound where they are the first of their unit", () => {
-        expect(checkLinkedPulses(pulse, previous, [sound]).verdict).toBe("holds")
-        const first = { ...hour, pulseIndex: 1 }
-        expect(
-            checkLinkedPulses(pulse, previous, [{ ...sound, found: first, timeBefore: undefined }]).verdict,
-        ).toBe("holds")
-    })
-
-    test.each([
-        ["another output value", { found: { ...hour, outputValue: noValue } }],
-        ["of another hour", { found: { ...hour, timeStamp: hour.timeStamp - 1 }, timeBefore: 0 }],
-        ["not the first", { timeBefore: hour.timeStamp }],
-    ])("are broken: %s", (_, change) => {
-        expect(checkLinkedPulses(pulse, previous, [{ ...sound, ...change }]).verdict).toBe("broken")
-    })
-
-    test("are unchecked where they are missing", () => {
-        expect(checkLinkedPulses(pulse, undefined, [sound]).verdict).toBe("unchecked")
-        expect(checkLinkedPulses(pulse, previous, []).verdict).toBe("unchecked")
-        expect(checkLinkedPulses(pulse, previous, [{ ...sound, found: undefined }]).verdict).toBe("unchecked")
-        expect(checkLinkedPulses(pulse, previous, [{ ...sound, timeBefore: undefined }]).verdict).toBe(
-            "unchecked",
-        )
     })
 })
