@@ -6,6 +6,7 @@ import { newRegistry, serveMetrics } from "@tallylight/node/metrics.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { readCredentials } from "@tallylight/node/tls-files.js"
 import type { TlsFiles } from "@tallylight/node/tls-files.js"
+import { untilAny } from "@tallylight/protocol/ports/until-any.js"
 import type { Chain } from "./chain/chain.ts"
 import { limitNames } from "./config.ts"
 import type { PdlConfig } from "./config.ts"
@@ -51,9 +52,10 @@ export async function runPdl(
         // One after the other: replaying holds one core and one disk, whoever waits for them.
         for (const folder of await chainFolders(dir)) hosted.push(await HostedChain.open(folder, means))
         refuseTwins(hosted)
-        const end = AbortSignal.any([stop, broken.signal])
-        await serveChains(hosted, config, metrics, log, end, hangups, (listening) =>
-            onListening({ ...listening, metrics: scraped?.url }),
+        const announce = (listening: Omit<Running, "metrics">): void =>
+            onListening({ ...listening, metrics: scraped?.url })
+        await untilAny([stop, broken.signal], (end) =>
+            serveChains(hosted, config, metrics, log, end, hangups, announce),
         )
         broken.signal.throwIfAborted()
     } finally {

@@ -1,6 +1,7 @@
 /** What `doctor` finds in a server's ledger: whether it goes on from what this data directory relied on before. */
 import type { Checkpoint } from "@tallylight/crypto/checkpoint.js"
 import type { ChainState } from "@tallylight/protocol/ledger/state.js"
+import { untilAny } from "@tallylight/protocol/ports/until-any.js"
 import { Replica } from "@tallylight/protocol/session/replica.js"
 import { openSession } from "@tallylight/protocol/session/session.js"
 import { Refusal } from "@tallylight/protocol/wire/refusal.js"
@@ -31,7 +32,7 @@ export async function replayLedger(
     const late = AbortSignal.timeout(patienceMs)
     const replica = new Replica({ chain: address.id, proves: () => false, ...(seen && { seen }) })
     try {
-        const state = await wholeState(address, replica, AbortSignal.any([stop, late]))
+        const state = await untilAny([stop, late], (over) => wholeState(address, replica, over))
         const entries = `${state.range.size} entries, by its rules`
         const since = seen === undefined ? "" : `, and goes on from the ${seen.size} that were seen from here`
         return { finding: ok(`${entries}${since}`), state }

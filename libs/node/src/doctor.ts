@@ -3,6 +3,7 @@ import { isatty } from "node:tty"
 import { styleText } from "node:util"
 
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import { untilAny } from "@tallylight/protocol/ports/until-any.js"
 
 import { systemClock } from "./system-clock.ts"
 import { UserError } from "./user-error.ts"
@@ -42,17 +43,14 @@ export async function* examine(
 }
 
 async function limited(look: Check["look"], stop: AbortSignal, clock: Clock): Promise<Finding> {
-    const over = new AbortController()
-    const signal = AbortSignal.any([stop, over.signal])
     const late = fail(`came to no end within ${limitMs / 1000} s`, "look at what it waits for, and try again")
     try {
-        const timer = clock.sleep(limitMs, signal).then(() => late)
-        return await Promise.race([look(signal), timer])
+        return await untilAny([stop], (over) =>
+            Promise.race([look(over), clock.sleep(limitMs, over).then(() => late)]),
+        )
     } catch (error) {
         stop.throwIfAborted()
         return { verdict: "fail", says: error instanceof Error ? error.message : String(error) }
-    } finally {
-        over.abort()
     }
 }
 

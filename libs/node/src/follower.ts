@@ -3,6 +3,7 @@ import { toHex } from "@tallylight/crypto/bytes.js"
 import type { Entry } from "@tallylight/protocol/ledger/entry.js"
 import type { Genesis } from "@tallylight/protocol/ledger/state.js"
 import { MemoryNotebook } from "@tallylight/protocol/ports/notebook.js"
+import { untilAny } from "@tallylight/protocol/ports/until-any.js"
 import { Replica, type Contradiction } from "@tallylight/protocol/session/replica.js"
 import { ReceiptBook, type BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import type { Session, SessionOptions } from "@tallylight/protocol/session/session.js"
@@ -146,26 +147,27 @@ export class Follower {
     /** Until the app is stopped or ended. */
     async run(events: FollowerEvents): Promise<void> {
         const { log, stop } = this.#options
-        const both = AbortSignal.any([stop, this.#end.signal])
-        void this.#watchClock(both)
-        await followLedger({
-            ...events,
-            ...{ address: this.address, replica: this.replica, stop: both },
-            ...{ clock: systemClock, random: systemRandom },
-            onSession: (session) => {
-                this.#session = session
-                log.info({ url: this.address.http }, "connected")
-                this.#time.greeted(session)
-                events.onSession(session)
-            },
-            onSteps: (steps, session) => {
-                const last = steps.at(-1)
-                if (last !== undefined) this.#time.dated(last.entry.time)
-                events.onSteps(steps, session)
-            },
-            onWait: (error, ms) => sayWaiting(log, error, ms),
-            onGone: (reason) => log.warn({ reason }, "the ledger server is gone; connecting again"),
-            onFault: (error) => this.end(error),
+        await untilAny([stop, this.#end.signal], (over) => {
+            void this.#watchClock(over)
+            return followLedger({
+                ...events,
+                ...{ address: this.address, replica: this.replica, stop: over },
+                ...{ clock: systemClock, random: systemRandom },
+                onSession: (session) => {
+                    this.#session = session
+                    log.info({ url: this.address.http }, "connected")
+                    this.#time.greeted(session)
+                    events.onSession(session)
+                },
+                onSteps: (steps, session) => {
+                    const last = steps.at(-1)
+                    if (last !== undefined) this.#time.dated(last.entry.time)
+                    events.onSteps(steps, session)
+                },
+                onWait: (error, ms) => sayWaiting(log, error, ms),
+                onGone: (reason) => log.warn({ reason }, "the ledger server is gone; connecting again"),
+                onFault: (error) => this.end(error),
+            })
         }).catch(async (error: unknown) => {
             throw error instanceof Error ? await this.#accuse(error) : error
         })

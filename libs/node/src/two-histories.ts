@@ -1,4 +1,5 @@
 /** What an app does whose ledger server signed something that contradicts what it signed before. */
+import { untilAny } from "@tallylight/protocol/ports/until-any.js"
 import type { Contradiction } from "@tallylight/protocol/session/replica.js"
 import { SecondLook } from "@tallylight/protocol/session/second-look.js"
 import { describeTwoHistories } from "@tallylight/protocol/verify/evidence.js"
@@ -50,10 +51,12 @@ export async function lookAgain(
     const replica = new SecondLook(notes, () => enough.abort())
     const nothing = (): void => undefined
     // Every way in which this ends without a proof is the same: the first failure is what is told.
-    await followLedger({
-        ...{ address, replica, role: "observer", clock: systemClock, random: systemRandom },
-        stop: AbortSignal.any([stop, enough.signal, AbortSignal.timeout(patienceMs)]),
-        ...{ onSession: nothing, onSteps: nothing, onWait: nothing, onGone: nothing, onFault: nothing },
-    }).catch(nothing)
+    await untilAny([stop, enough.signal, AbortSignal.timeout(patienceMs)], (over) =>
+        followLedger({
+            ...{ address, replica, role: "observer", clock: systemClock, random: systemRandom },
+            stop: over,
+            ...{ onSession: nothing, onSteps: nothing, onWait: nothing, onGone: nothing, onFault: nothing },
+        }),
+    ).catch(nothing)
     return replica
 }

@@ -7,6 +7,7 @@ import { systemRandom } from "@tallylight/node/system-random.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import type { LedgerStore } from "@tallylight/protocol/ports/ledger-store.js"
+import { untilAny } from "@tallylight/protocol/ports/until-any.js"
 import { Chain } from "../chain/chain.ts"
 import type { PdlConfig } from "../config.ts"
 import type { PdlMetrics } from "../metrics/pdl-metrics.ts"
@@ -67,7 +68,7 @@ export class HostedChain {
     async run(stop: AbortSignal, alone: () => boolean, onReopened: () => void): Promise<void> {
         while (!stop.aborted) {
             const { chain, store, fault } = this.#opened
-            await chain.run(AbortSignal.any([stop, fault]))
+            await untilAny([stop, fault], (end) => chain.run(end))
             if (!fault.aborted) return
             if (alone()) throw fault.reason as Error
             this.#means.log.error({ err: fault.reason as Error }, "chain stopped")
