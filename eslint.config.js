@@ -93,6 +93,21 @@ export default defineConfig(
         },
     },
     {
+        files: ["apps/*/src/**/*.ts", "libs/*/src/**/*.ts"],
+        ignores: ["**/*.test.ts"],
+        rules: {
+            "no-restricted-syntax": [
+                "error",
+                {
+                    selector: "MemberExpression[object.name='AbortSignal'][property.name='any']",
+                    message:
+                        "it leaves an entry in each of its signals for good, until one that lives long is full; " +
+                        "use untilAny of libs/protocol/src/ports/until-any.ts",
+                },
+            ],
+        },
+    },
+    {
         files: ["libs/crypto/src/**/*.ts"],
         ignores: ["**/*.test.ts"],
         rules: mayNotImport(...nodeModules, "@tallylight/*", "msgpackr", "zod", "**/apps/**"),

@@ -9,6 +9,7 @@ import { systemClock } from "@tallylight/node/system-clock.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { systemCode, UserError } from "@tallylight/node/user-error.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
+import { untilAny } from "@tallylight/protocol/ports/until-any.js"
 import { chainDescription } from "@tallylight/protocol/round/beacon-pulse.js"
 import { unsignedChains } from "./config.ts"
 import type { EntropyNodeConfig } from "./config.ts"
@@ -70,7 +71,6 @@ async function runCore(
     onListening: (running: RunningNode) => void,
 ): Promise<void> {
     const broken = new AbortController()
-    const end = AbortSignal.any([stop, broken.signal])
     const registry = newRegistry()
     const identity = await nodeIdentity(dir)
     const core = await openCore({
@@ -84,8 +84,10 @@ async function runCore(
     })
     core.start()
     try {
-        const node = { dir, config, log, end, registry, identity, core, onListening }
-        await (config.pulses.enabled ? withPulses(node) : serve(node, undefined))
+        await untilAny([stop, broken.signal], (end) => {
+            const node = { dir, config, log, end, registry, identity, core, onListening }
+            return config.pulses.enabled ? withPulses(node) : serve(node, undefined)
+        })
         broken.signal.throwIfAborted()
     } finally {
         await core.stop()
