@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { toHex } from "@tallylight/crypto/bytes.js"
+import { SqliteConnection } from "@tallylight/node/sqlite-connection.js"
 import { makeLogger } from "@tallylight/node/logger.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import { ManualClock, settle } from "@tallylight/protocol/ports/manual-clock.js"
@@ -9,6 +10,7 @@ import { seededRandom } from "@tallylight/protocol/ports/seeded-random.js"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import type { ConfiguredSource, Core } from "./core.ts"
 import { noMeter } from "./meter.ts"
+import { SourceCondemned } from "../sources/source.ts"
 import { NotReady, QueueEmpty } from "./node-core.ts"
 import { openCore } from "./open-core.ts"
 import { ScriptedSource } from "./scripted-source.ts"
@@ -207,7 +209,69 @@ describe("a failed health test", () => {
     })
 })
 
+describe("a source that has failed", () => {
+    /** One source, and a full queue of its bytes. */
+    async function startFull(): Promise<Core> {
+        const core = await start({ queue: { capacity: 1024, chunk: 1024 } }, [full("quantis", quantis)])
+        await pass(() => Promise.resolve(quantis.given.at(-1)?.length === 64))
+        return core
+    }
+
+    test("makes the node refuse, and its bytes are deleted, while its device still closes", async () => {
+        const core = await startFull()
+        let close: () => void = () => undefined
+        quantis.closing = new Promise((resolve) => (close = resolve))
+        quantis.stuckAt = 7
+        await clock.advance(1000)
+        await until(async () => (await core.status()).alarms.length > 0)
+        expect(quantis.held).toBe(1)
+        expect((await core.status()).queue.bytes).toBe(0)
+        for (const asked of [core.seed(), core.raw(1), core.draw(), core.localValue()]) {
+            await expect(asked).rejects.toThrow(NotReady)
+        }
+        close()
+    })
+
+    test("gives nothing to a reader who had asked before", async () => {
+        const core = await startFull()
+        let asked: Promise<unknown> | undefined
+        quantis.stuckAt = 7
+        quantis.onRead = () => {
+            asked ??= core.raw(1).catch((error: unknown) => error)
+        }
+        await clock.advance(1000)
+        expect(await asked).toBeInstanceOf(NotReady)
+    })
+
+    test("by its own word has its bytes deleted too", async () => {
+        const core = await startFull()
+        quantis.refusal = new SourceCondemned("the chip finds its generator at fault")
+        await clock.advance(1000)
+        await until(async () => (await core.status()).alarms.length > 0)
+        const { alarms, queue } = await core.status()
+        expect(queue.bytes).toBe(0)
+        expect(alarms).toMatchObject([
+            { what: "the chip finds its generator at fault; 1024 raw bytes of it that waited were deleted" },
+        ])
+        expect(counted).toEqual(["ready", "not ready", "quantis self-test"])
+    })
+})
+
 describe("raw bytes", () => {
+    test("that left are in no file any more a second later", async () => {
+        const core = await start({ queue: { capacity: 1024, chunk: 1024 } }, [full("quantis", quantis)])
+        await pass(() => Promise.resolve(quantis.given.at(-1)?.length === 64))
+        const piece = Buffer.from((await core.raw(1024)).bytes.subarray(100, 164))
+        const files = ["raw.db", "raw.db-wal"]
+        const found = async (): Promise<string[]> => {
+            const contents = await Promise.all(files.map((name) => readFile(join(folder, name))))
+            return files.filter((_, at) => contents[at]?.includes(piece))
+        }
+        expect(await found()).toEqual(["raw.db-wal"])
+        await clock.advance(1000)
+        await until(async () => (await found()).length === 0)
+    })
+
     test("of a source that fails a test are deleted, and those of the others are not", async () => {
         const core = await start({ queue: { chunk: 1024 } })
         await pass(async () => (await core.status()).queue.bytes >= 4 * 1024)
@@ -347,6 +411,17 @@ test("a failure that is no device's is told to whoever ends the process", async 
     await core.stop()
 })
 
+test("a failure of the store is told where only a reader meets it", async () => {
+    const core = await start({ queue: { capacity: 1024, chunk: 1024 } }, [full("quantis", quantis)])
+    await pass(() => Promise.resolve(quantis.given.at(-1)?.length === 64))
+    const other = await SqliteConnection.open(join(folder, "raw.db"), "write")
+    await other.exec("DROP TABLE queue")
+    await other.close()
+    await expect(core.raw(1)).rejects.toThrow("no such table: queue")
+    await settle()
+    expect(faults.splice(0).map(String)).toEqual(["Error: SQLITE_ERROR: no such table: queue"])
+})
+
 describe("a local value", () => {
     test("is a hash over fresh bytes of every healthy source", async () => {
         const core = await start({}, [full("quantis", quantis)])
@@ -432,6 +507,17 @@ describe("settings are refused", () => {
         await expect(open({}, [full("system", chip)])).rejects.toThrow(
             "system is what the operating system's source is called",
         )
+    })
+
+    test("with two sources of one device", async () => {
+        const sources = [full("chip", chip), full("quantis", quantis)]
+        await open({}, [
+            { ...sources[0], device: "one" },
+            { ...sources[1], device: "other" },
+        ] as ConfiguredSource[])
+        const same = sources.map((source) => ({ ...source, device: "one" }))
+        await expect(open({ minimumHealthySources: 2 }, same)).rejects.toThrow(UserError)
+        await expect(open({}, same)).rejects.toThrow("the sources chip and quantis are one device")
     })
 
     test("with a declaration under which no test could fail", async () => {

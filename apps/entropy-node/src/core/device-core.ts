@@ -23,6 +23,9 @@ import type { WatchedSource } from "./watched-source.ts"
 
 const seedBytes = 64
 
+/** How long bytes that left may be read in the log of the file that they were in. */
+const forgetMs = 1000
+
 /** What lies on the disk. */
 export type Parts = {
     readonly file: RawFile
@@ -60,12 +63,17 @@ export class DeviceCore implements Core {
 
     start(): void {
         const { signal } = this.#ending
-        const loops = [...this.#all.map((source) => source.run(signal)), this.#keepSeedFile(signal)]
-        this.#running = loops.map((loop) =>
-            loop.catch((error: unknown) => {
-                if (!signal.aborted) this.#options.onFault(error)
-            }),
-        )
+        const onFault = (error: unknown): void => {
+            if (!signal.aborted) this.#options.onFault(error)
+        }
+        // Also where only a reader of raw bytes met it.
+        void this.#parts.file.failed.then(onFault)
+        const loops = [
+            ...this.#all.map((source) => source.run(signal)),
+            this.#keepSeedFile(signal),
+            this.#keepForgetting(signal),
+        ]
+        this.#running = loops.map((loop) => loop.catch(onFault))
     }
 
     stop(): Promise<void> {
@@ -122,7 +130,8 @@ export class DeviceCore implements Core {
 
     async raw(length: number): Promise<RawBytes> {
         await this.#refuseUnlessReady()
-        const raw = await this.#parts.queue.take(length)
+        // A source may fail over it; what was taken then is lost.
+        const raw = await this.#parts.queue.take(length).finally(() => this.#refuseUnlessReady())
         this.#meter.gave("raw", length)
         return { ...raw, degraded: this.#degraded }
     }
@@ -201,6 +210,13 @@ export class DeviceCore implements Core {
         this.#meter.ready(isReady)
         if (isReady) log.info("ready")
         else log.error({ reasons }, "not ready: no bytes are given")
+    }
+
+    async #keepForgetting(signal: AbortSignal): Promise<void> {
+        for (;;) {
+            await this.#options.clock.sleep(forgetMs, signal)
+            await this.#parts.queue.forget()
+        }
     }
 
     async #keepSeedFile(signal: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
 /** What is told of the core's work as it happens, to whoever counts it. */
 import type { SourceState } from "./node-core.ts"
 
-/** Which test a source failed, or that its device did. */
-export type SourceFailure = "device" | "startup" | "repetition" | "proportion"
+/** Which test a source failed, where `self-test` is the device's own; or that its device did. */
+export type SourceFailure = "device" | "self-test" | "startup" | "repetition" | "proportion"
 
 export type Meter = {
     /** Raw bytes of that source. */

@@ -35,6 +35,8 @@ export type SourceStatus = {
         readonly repetitionFailures: number
         readonly proportionFailures: number
         readonly startupFailures: number
+        /** How often the device said that a test of its own had failed. */
+        readonly selfTestFailures: number
         readonly repetitionCutoff: number
         readonly proportionCutoff: number
         readonly longestRepetition: number

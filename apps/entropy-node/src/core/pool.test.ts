@@ -71,10 +71,10 @@ describe("seed file", () => {
     test("alone seeds nothing", async () => {
         await writeFile(seedFile, Buffer.alloc(64, 7))
         const pool = await open()
-        expect(pool.seeded).toBe(false)
+        expect(pool.reseeds).toBe(0)
         expect(pool.lastReseed).toBeNull()
         pool.admit(samples(1))
-        expect(pool.seeded).toBe(true)
+        expect(pool.reseeds).toBe(1)
     })
 
     test("never has what was given out, nor what was in it before", async () => {

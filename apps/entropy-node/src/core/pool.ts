@@ -44,11 +44,6 @@ export class Pool {
         return pool
     }
 
-    /** Whether sources of this run have reseeded it. */
-    get seeded(): boolean {
-        return this.reseeds > 0
-    }
-
     /** By the pools, and by sources that were let in. */
     get reseeds(): number {
         return this.#accumulator.reseeds + this.#admissions

@@ -40,10 +40,16 @@ const format: SqliteFormat = {
     `,
 }
 
+/** What SQLite waits for somebody else who has the file: a moment that all of the queue would wait with it. */
+const busyMs = 5000
+
 export class RawFile {
     readonly #connection: SqliteConnection
     #last: Promise<unknown> = Promise.resolve()
-    #failure: unknown
+    #failure: { readonly error: unknown } | undefined
+    #fail: (error: unknown) => void = () => undefined
+    /** Resolves with what made it useless, whoever met it first; never, where nothing does. */
+    readonly failed = new Promise<unknown>((resolve) => (this.#fail = resolve))
 
     private constructor(connection: SqliteConnection) {
         this.#connection = connection
@@ -53,13 +59,15 @@ export class RawFile {
     static async open(path: string): Promise<RawFile> {
         const connection = await openSqliteFile(path, format)
         try {
-            // Zeros over the bytes that left.
+            // Zeros over the bytes that left, in the file; the log has them until it is emptied.
             await connection.exec("PRAGMA secure_delete = ON")
+            const file = new RawFile(connection)
+            await file.emptyLog()
+            return file
         } catch (error) {
             await connection.close()
             throw error
         }
-        return new RawFile(connection)
     }
 
     /**
@@ -70,35 +78,74 @@ export class RawFile {
         work: (connection: SqliteConnection) => Promise<T>,
         committed: (result: T) => void = () => undefined,
     ): Promise<T> {
-        const done = this.#last.then(async () => {
+        return this.#inTurn(async () => {
             const result = await this.#commit(work)
             committed(result)
             return result
         })
-        this.#last = done.catch(() => undefined)
-        return done
+    }
+
+    /**
+     * After what was begun: writes what the log has into the file, and cuts it to nothing. `emptied` is called before
+     * anything else is done with the file, and not where another program reads it at this moment.
+     */
+    emptyLog(emptied: () => void = () => undefined): Promise<void> {
+        return this.#inTurn(async () => {
+            const [outcome] = await this.#orUseless(async () => {
+                await this.#connection.exec("PRAGMA busy_timeout = 0")
+                const outcomes = await this.#connection.all<{ busy: number }>(
+                    "PRAGMA wal_checkpoint(TRUNCATE)",
+                )
+                await this.#connection.exec(`PRAGMA busy_timeout = ${busyMs}`)
+                return outcomes
+            })
+            if (outcome?.busy === 0) emptied()
+        })
     }
 
     /** After what was begun. */
     async close(): Promise<void> {
-        await this.#last
-        await this.#connection.close()
+        try {
+            await this.#last
+            if (this.#failure === undefined) await this.emptyLog()
+        } finally {
+            await this.#connection.close()
+        }
     }
 
-    async #commit<T>(work: (connection: SqliteConnection) => Promise<T>): Promise<T> {
+    #inTurn<T>(work: () => Promise<T>): Promise<T> {
+        const done = this.#last.then(work)
+        this.#last = done.catch(() => undefined)
+        return done
+    }
+
+    #commit<T>(work: (connection: SqliteConnection) => Promise<T>): Promise<T> {
+        return this.#orUseless(async () => {
+            try {
+                await this.#connection.exec("BEGIN IMMEDIATE")
+                const result = await work(this.#connection)
+                await this.#connection.exec("COMMIT")
+                return result
+            } catch (error) {
+                // Fails where SQLite has rolled back by itself, as it does on a full disk.
+                await this.#connection.exec("ROLLBACK").catch(() => undefined)
+                throw error
+            }
+        })
+    }
+
+    async #orUseless<T>(work: () => Promise<T>): Promise<T> {
         // After a failed sync the kernel may call the same pages clean: a second try could "succeed" without them.
         if (this.#failure !== undefined) {
-            throw new Error("the file of raw bytes was used after it had failed", { cause: this.#failure })
+            throw new Error("the file of raw bytes was used after it had failed", {
+                cause: this.#failure.error,
+            })
         }
         try {
-            await this.#connection.exec("BEGIN IMMEDIATE")
-            const result = await work(this.#connection)
-            await this.#connection.exec("COMMIT")
-            return result
+            return await work()
         } catch (error) {
-            this.#failure = error
-            // Fails where SQLite has rolled back by itself, as it does on a full disk.
-            await this.#connection.exec("ROLLBACK").catch(() => undefined)
+            this.#failure = { error }
+            this.#fail(error)
             throw error
         }
     }

@@ -1,5 +1,5 @@
 import { createCipheriv, createHash } from "node:crypto"
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
+import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { SqliteConnection } from "@tallylight/node/sqlite-connection.js"
@@ -63,6 +63,26 @@ describe("bytes of a source that are dropped", () => {
             expect(taken.sources).toEqual(["quantis"])
             expect(toHex(taken.bytes)).toBe(toHex(left))
             expect(await queue.drop("nobody")).toBe(0)
+        },
+    )
+
+    test.each(["once", "keep"] as const)(
+        "are for no reader who was there before, either (%s)",
+        async (consumption) => {
+            await queue.setConsumption(consumption)
+            const bytes = stream(3000)
+            await put(bytes.subarray(0, 1000), "chip")
+            await put(bytes.subarray(1000, 3000), "quantis")
+            const taken = [queue.take(500), queue.take(1000), queue.take(2001)]
+            const dropped = queue.drop("chip")
+            const outcomes = await Promise.allSettled(taken)
+            expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected"])
+            for (const { bytes: got, sources } of await Promise.all(taken.slice(0, 2))) {
+                expect(sources).toEqual(["quantis"])
+                expect(toHex(bytes.subarray(1000))).toContain(toHex(got))
+            }
+            await expect(taken[2]).rejects.toThrow(QueueEmpty)
+            await dropped
         },
     )
 
@@ -362,6 +382,76 @@ describe("the file", () => {
         await expect(RawFile.open(other)).rejects.toThrow("is not a file of an entropy node's raw bytes")
     })
 
+    /** Whether they can be found in the file and in its log. */
+    async function readable(bytes: Uint8Array, at = path): Promise<[file: boolean, log: boolean]> {
+        const found = async (name: string): Promise<boolean> => {
+            const content = await readFile(name).catch(() => Buffer.alloc(0))
+            // One of these pieces may lie on two pages.
+            const pieces = [1000, 2000].map((from) => Buffer.from(bytes.subarray(from, from + 64)))
+            return pieces.some((piece) => content.includes(piece))
+        }
+        return [await found(at), await found(`${at}-wal`)]
+    }
+
+    test("forgets bytes that left, its log too", async () => {
+        const leave = [
+            () => queue.take(4096),
+            () => queue.drop("chip"),
+            async () => {
+                await queue.setConsumption("keep")
+                await queue.take(1)
+                await queue.setConsumption("once")
+            },
+            () => queue.set({ capacity: 1024 }),
+        ]
+        for (const [at, left] of leave.entries()) {
+            const bytes = stream(4096, `${at}`)
+            await put(bytes)
+            await left()
+            expect(await readable(bytes), `${at}`).toEqual([false, true])
+            await queue.forget()
+            expect(await readable(bytes), `${at}`).toEqual([false, false])
+        }
+    })
+
+    test("forgets them when whoever reads it has done, and serves others until then", async () => {
+        const reader = await SqliteConnection.open(path, "read")
+        await put(stream(4096))
+        await reader.exec("BEGIN; SELECT * FROM queue")
+        await queue.take(4096)
+        await queue.forget()
+        expect((await readable(stream(4096)))[1]).toBe(true)
+        await put(stream(100))
+        expect(toHex((await queue.take(100)).bytes)).toBe(toHex(stream(100)))
+        await reader.exec("COMMIT")
+        await queue.forget()
+        expect(await readable(stream(4096))).toEqual([false, false])
+        await reader.close()
+    })
+
+    test("forgets them at the end, whoever else has it open", async () => {
+        const reader = await SqliteConnection.open(path, "read")
+        await reader.all("SELECT * FROM queue")
+        await put(stream(4096))
+        await queue.take(4096)
+        await file.close()
+        expect((await stat(`${path}-wal`)).size).toBe(0)
+        expect(await readable(stream(4096))).toEqual([false, false])
+        await reader.close()
+        await reopen()
+    })
+
+    test("forgets at its start what a crash has left", async () => {
+        await put(stream(4096))
+        await queue.take(4096)
+        const copy = join(folder, "copy.db")
+        for (const end of ["", "-wal"]) await copyFile(`${path}${end}`, `${copy}${end}`)
+        expect(await readable(stream(4096), copy)).toEqual([false, true])
+        const other = await RawFile.open(copy)
+        expect(await readable(stream(4096), copy)).toEqual([false, false])
+        await other.close()
+    })
+
     test("is of no more use after a failure, and gives nobody the bytes in question", async () => {
         await put(stream(100))
         const broken = file.transaction((connection) => connection.run("no SQL", []))
@@ -369,6 +459,8 @@ describe("the file", () => {
         await expect(broken).rejects.toThrow("syntax error")
         await expect(taken).rejects.toThrow("was used after it had failed")
         await expect(put(stream(1))).rejects.toThrow("was used after it had failed")
+        await expect(file.emptyLog()).rejects.toThrow("was used after it had failed")
+        expect(String(await file.failed)).toMatch("syntax error")
         await restart()
         expect(queue.bytes).toBe(100)
     })

@@ -41,6 +41,10 @@ export class RawQueue {
     #next = start
     #waiting: Waiting[] = []
     #serving = false
+    /** Sources whose bytes nobody may get any more, until those are gone. */
+    #dropping: readonly string[] = []
+    /** Whether bytes that left may still be in the file's log. */
+    #inLog = false
 
     private constructor(file: RawFile, configured: QueueSettings & { readonly consumption: Consumption }) {
         this.#file = file
@@ -141,22 +145,29 @@ export class RawQueue {
             (dropped) => {
                 this.#consumption = consumption
                 this.#next = start
-                if (dropped) this.#amount = nothing
+                if (dropped) this.#remove(this.#amount)
             },
         )
         return consumption
     }
 
-    /** Resolves to how many bytes of that source waited, once nobody can get them any more. */
+    /** From the call on nobody gets bytes of that source; resolves to how many waited, once they are deleted. */
     async drop(source: string): Promise<number> {
+        this.#dropping = [...this.#dropping, source]
         const { bytes } = await this.#file.transaction(
             (connection) => dropSource(connection, source),
             (dropped) => {
+                this.#dropping = this.#dropping.toSpliced(this.#dropping.indexOf(source), 1)
                 this.#remove(dropped)
                 if (dropped.bytes > 0) this.#next = start
             },
         )
         return bytes
+    }
+
+    /** What left since the last time leaves the file's log too, where it would stay in clear. */
+    async forget(): Promise<void> {
+        if (this.#inLog) await this.#file.emptyLog(() => (this.#inLog = false))
     }
 
     async #load(connection: SqliteConnection): Promise<void> {
@@ -172,7 +183,7 @@ export class RawQueue {
         this.#consumption = found.consumption ?? consumption
         this.#handedOut = found.handedOut
         // The configuration may have said `keep` until now.
-        if (this.#consumption === "once") await dropKept(connection)
+        if (this.#consumption === "once") this.#inLog = await dropKept(connection)
         this.#amount = await countBytes(connection)
     }
 
@@ -182,6 +193,7 @@ export class RawQueue {
 
     #remove({ bytes, simulated }: Amount): void {
         this.#add({ bytes: -bytes, simulated: -simulated })
+        if (bytes > 0) this.#inLog = true
     }
 
     async #serve(): Promise<void> {
@@ -199,13 +211,19 @@ export class RawQueue {
                     group = this.#waiting.splice(0)
                     return this.#answer(connection, group)
                 },
-                ({ answers, next, dropped }) => {
+                ({ answers, next, taken, dropped }) => {
                     this.#next = next
                     this.#remove(dropped)
+                    // As the file counts them, also what nobody gets.
+                    this.#handedOut += taken.bytes
+                    const again: Waiting[] = []
                     for (const { waiting, pieces, available } of answers) {
                         if (pieces === undefined) waiting.reject(new QueueEmpty(available))
+                        else if (this.#isAnyDropped(pieces)) again.push(waiting)
                         else waiting.resolve(this.#join(waiting.length, pieces))
                     }
+                    // Behind the deletion that they have outrun.
+                    this.#waiting.unshift(...again)
                 },
             )
         } catch (error) {
@@ -238,11 +256,14 @@ export class RawQueue {
                 once ? 0 : 1,
             ])
         }
-        return { answers, next: once ? start : next, dropped: once ? taken : nothing }
+        return { answers, next: once ? start : next, taken, dropped: once ? taken : nothing }
+    }
+
+    #isAnyDropped(pieces: readonly Piece[]): boolean {
+        return pieces.some(({ row }) => this.#dropping.includes(row.source))
     }
 
     #join(length: number, pieces: readonly Piece[]): TakenBytes {
-        this.#handedOut += length
         return { ...joinPieces(length, pieces), consumption: this.#consumption }
     }
 }

@@ -9,6 +9,12 @@ export class ScriptedSource implements SourceDriver {
     readonly simulated: boolean
     /** Whether it can be opened, and read. */
     plugged = true
+    /** What it says instead of giving bytes. */
+    refusal: Error | undefined
+    /** Called before each read is answered. */
+    onRead: () => void = () => undefined
+    /** Before it has closed, this resolves. */
+    closing: Promise<void> = Promise.resolve()
     /** What every byte is from now on. */
     stuckAt: number | undefined
     /** How many bytes it gives at a time, and how long that takes by the clock. */
@@ -47,9 +53,9 @@ export class ScriptedSource implements SourceDriver {
         return {
             facts: { opened: this.opened },
             read: (length, signal) => this.#read(length, signal),
-            close: () => {
+            close: async () => {
+                await this.closing
                 this.held -= 1
-                return Promise.resolve()
             },
         }
     }
@@ -57,7 +63,9 @@ export class ScriptedSource implements SourceDriver {
     async #read(length: number, signal: AbortSignal): Promise<Uint8Array> {
         const { pace, stuckAt } = this
         if (pace !== undefined) await pace.clock.sleep(pace.ms, signal)
+        this.onRead()
         if (!this.plugged) throw new Error("the device is gone")
+        if (this.refusal !== undefined) throw this.refusal
         const given = this.#nextOf(length) ?? this.#make(Math.min(length, pace?.bytes ?? length), stuckAt)
         this.given.push(given)
         return given

@@ -3,6 +3,7 @@ import { healthCutoffs } from "@tallylight/entropy/cutoffs.js"
 import { ManualClock, settle } from "@tallylight/protocol/ports/manual-clock.js"
 import { seededRandom } from "@tallylight/protocol/ports/seeded-random.js"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { SourceCondemned } from "../sources/source.ts"
 import { ScriptedSource } from "./scripted-source.ts"
 import { WatchedSource, type SourceUse } from "./watched-source.ts"
 
@@ -162,6 +163,91 @@ describe("a source that fails a test", () => {
         expect(events.at(-1)).toMatch(
             /^proportion: the adaptive proportion test failed: 16 samples of a window were \d+, and 16 are too many$/,
         )
+    })
+})
+
+describe("a device that condemns its own bytes", () => {
+    test("has failed like one whose bytes failed a test, until it passes a start-up test", async () => {
+        await start()
+        device.refusal = new SourceCondemned("the chip finds its generator at fault")
+        await clock.advance(1000)
+        expect(source.status()).toMatchObject({
+            state: "failed",
+            reason: "the chip finds its generator at fault",
+            deviceFailures: 0,
+            health: {
+                ...{ selfTestFailures: 1, repetitionFailures: 0, proportionFailures: 0, startupFailures: 0 },
+                lastFailure: 1_001_000,
+            },
+        })
+        expect(events.slice(2)).toEqual(["failed", "self-test: the chip finds its generator at fault"])
+        device.refusal = undefined
+        await clock.advance(1000)
+        expect(source.healthy).toBe(true)
+        expect(admitted).toHaveLength(2)
+    })
+})
+
+describe("a device that takes its time to close", () => {
+    let close: () => void
+    beforeEach(async () => {
+        await start()
+        device.closing = new Promise((resolve) => (close = resolve))
+    })
+
+    test("is known to have failed before that", async () => {
+        const refused = source.fresh(100, wanting.signal).catch((error: unknown) => String(error))
+        device.stuckAt = 7
+        await clock.advance(1000)
+        expect(device.held).toBe(1)
+        expect(source.status()).toMatchObject({ state: "failed", health: { repetitionFailures: 1 } })
+        expect(events.slice(2)).toMatchObject(["failed", /^repetition: /])
+        expect(await refused).toMatch("quantis is failed: the repetition count test failed")
+        close()
+    })
+
+    test("is not opened before that, says so after five seconds, and is opened after that", async () => {
+        device.stuckAt = 7
+        await clock.advance(1000)
+        device.stuckAt = undefined
+        await clock.advance(4999)
+        expect(source.status().state).toBe("failed")
+        await clock.advance(60_000)
+        const reason =
+            "its driver has not returned from closing it for 5 seconds, and it is opened again only once it has; " +
+            "if it never does, unplug the device, or restart the node"
+        expect(source.status()).toMatchObject({ state: "missing", reason })
+        expect(events.slice(4, 6)).toEqual(["missing", `device: ${reason}`])
+        expect(events.filter((event) => event.startsWith("device"))).toHaveLength(1)
+        expect(device.opened).toBe(1)
+        close()
+        await clock.advance(60_000)
+        expect(device.opened).toBe(2)
+        expect(source.healthy).toBe(true)
+    })
+
+    test("and closes in five seconds is opened then, and nothing is said", async () => {
+        device.stuckAt = 7
+        await clock.advance(1000)
+        device.stuckAt = undefined
+        await clock.advance(4999)
+        close()
+        await clock.advance(0)
+        expect(device.opened).toBe(2)
+        expect(events.slice(4)).toEqual(["starting", "healthy"])
+    })
+
+    test("is waited for at the end, and no longer than five seconds", async () => {
+        let over = false
+        end.abort()
+        ended.catch(() => (over = true))
+        await clock.advance(4999)
+        expect(over).toBe(false)
+        await clock.advance(1)
+        expect(over).toBe(true)
+        expect(device.held).toBe(1)
+        close()
+        await settle()
     })
 })
 

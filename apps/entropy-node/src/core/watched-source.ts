@@ -3,12 +3,13 @@
  * or its device fails, and let in again only by a new start-up test (SP 800-90B §4.3, §4.4).
  */
 import type { Cutoffs, SampleBits } from "@tallylight/entropy/cutoffs.js"
-import { HealthTests, type HealthFailure } from "@tallylight/entropy/health.js"
+import { HealthTests } from "@tallylight/entropy/health.js"
 import { backoff, type BackoffLimits } from "@tallylight/node/backoff.js"
 import type { Clock, Random, UnixMs } from "@tallylight/protocol/ports/clock.js"
 import type { Source, SourceDriver } from "../sources/source.ts"
 import type { SourceFailure } from "./meter.ts"
 import type { SourceState, SourceStatus } from "./node-core.ts"
+import { endedByDevice, endedByTest, ofDevice, type SourceEnding } from "./source-ending.ts"
 
 export type WatchedSourceOptions = {
     readonly name: string
@@ -37,12 +38,6 @@ export type SourceUse = {
     readonly alarm: (failure: SourceFailure, what: string) => Promise<void>
 }
 
-type Ending = {
-    readonly state: "missing" | "failed"
-    readonly failure: SourceFailure
-    readonly reason: string
-}
-
 type Wanted = {
     readonly bytes: number
     readonly signal: AbortSignal
@@ -53,15 +48,27 @@ type Wanted = {
 /** A chunk of a slow device ends here: what waits for it must not wait longer. */
 const longestChunkMs = 500
 
+/** A device that is given up may take so long to close; then nothing waits for it but its own next opening. */
+const longestCloseMs = 5000
+
+const stillClosing: SourceEnding = {
+    state: "missing",
+    failure: "device",
+    reason:
+        `its driver has not returned from closing it for ${longestCloseMs / 1000} seconds, and it is opened again ` +
+        "only once it has; if it never does, unplug the device, or restart the node",
+}
+
 export class WatchedSource {
     readonly name: string
     readonly #options: WatchedSourceOptions
     #state: SourceState = "starting"
     #reason = "it is not open yet"
     #source: Source | undefined
+    #closing: { readonly since: number; readonly done: Promise<void> } | undefined
     #tests: HealthTests
     #bytes = 0
-    readonly #failures = { startup: 0, repetition: 0, proportion: 0, device: 0 }
+    readonly #failures = { startup: 0, repetition: 0, proportion: 0, "self-test": 0, device: 0 }
     #lastFailure: UnixMs | null = null
     #wanted: Wanted[] = []
     #wake: () => void = () => undefined
@@ -80,15 +87,18 @@ export class WatchedSource {
         return this.#options.driver.simulated
     }
 
-    /** Rejects with the signal's reason, or with an error that is not the device's. */
+    /** Rejects with the signal's reason, or with an error that is not the device's; the device has then had time to close. */
     async run(signal: AbortSignal): Promise<never> {
         const { clock, random, retry } = this.#options
-        for (let failures = 1; ; failures += 1) {
-            const begun = clock.elapsed()
-            const ending = await this.#session(signal)
-            await this.#leave(ending)
-            if (clock.elapsed() - begun > retry.maxMs) failures = 1
-            await clock.sleep(backoff(failures, retry, random), signal)
+        try {
+            for (let failures = 1; ; failures += 1) {
+                const begun = clock.elapsed()
+                await this.#session(signal)
+                if (clock.elapsed() - begun > retry.maxMs) failures = 1
+                await clock.sleep(backoff(failures, retry, random), signal)
+            }
+        } finally {
+            await this.#closed()
         }
     }
 
@@ -130,6 +140,7 @@ export class WatchedSource {
                 repetitionFailures: this.#failures.repetition,
                 proportionFailures: this.#failures.proportion,
                 startupFailures: this.#failures.startup,
+                selfTestFailures: this.#failures["self-test"],
                 repetitionCutoff: cutoffs.repetition,
                 proportionCutoff: cutoffs.proportion,
                 longestRepetition: this.#tests.longestRepetition,
@@ -139,39 +150,37 @@ export class WatchedSource {
         }
     }
 
-    /** From opening the device to the failure that ends it. */
-    async #session(signal: AbortSignal): Promise<Ending> {
+    /** From opening the device to the failure that ends it, which is known to everybody before the device is closed. */
+    async #session(signal: AbortSignal): Promise<void> {
+        if (!(await this.#closed())) return this.#leave(stillClosing)
         let source: Source | undefined
         try {
             source = await ofDevice(this.#options.driver.open(signal))
             this.#source = source
-            return await this.#serve(source, signal)
+            await this.#serve(source, signal)
         } catch (error) {
             signal.throwIfAborted()
-            if (!(error instanceof DeviceError)) throw error
-            return { state: "missing", failure: "device", reason: error.message }
+            await this.#leave(endedByDevice(error))
         } finally {
-            // Nothing that a device says when it is given up matters any more.
-            await source?.close().catch(() => undefined)
+            if (source !== undefined) this.#close(source)
         }
     }
 
-    async #serve(source: Source, signal: AbortSignal): Promise<Ending> {
+    /** Until a test fails. */
+    async #serve(source: Source, signal: AbortSignal): Promise<void> {
         const { sampleBits, cutoffs, startupSamples, use } = this.#options
         this.#enter("starting", "its start-up test is under way")
         this.#tests = new HealthTests(sampleBits, cutoffs)
         const startup = await this.#gather(source, (startupSamples * sampleBits) / 8, () => false, signal)
         const failure = this.#tests.check(startup)
-        if (failure !== undefined) return ended("startup", failure)
+        if (failure !== undefined) return this.#leave(endedByTest("startup", failure))
         use.admit(startup)
         this.#enter("healthy", "")
-        for (;;) {
-            const failed = await this.#step(source, signal)
-            if (failed !== undefined) return ended(failed.test, failed)
-        }
+        while (await this.#step(source, signal));
     }
 
-    async #step(source: Source, signal: AbortSignal): Promise<HealthFailure | undefined> {
+    /** Whether the source goes on. */
+    async #step(source: Source, signal: AbortSignal): Promise<boolean> {
         const { clock, use } = this.#options
         const begun = clock.elapsed()
         const [wanted] = this.#wanted
@@ -182,7 +191,10 @@ export class WatchedSource {
                 : await this.#gather(source, wanted.bytes, () => wanted.signal.aborted, signal)
         const failure = this.#tests.check(chunk)
         // Nothing of a chunk that fails is used, not even what came before the sample with which it failed.
-        if (failure !== undefined) return failure
+        if (failure !== undefined) {
+            await this.#leave(endedByTest("use", failure))
+            return false
+        }
         if (wanted === undefined || wanted.signal.aborted) {
             await use.take(chunk)
             await this.#pause((chunk.length / perSecond) * 1000 - (clock.elapsed() - begun), signal)
@@ -190,7 +202,7 @@ export class WatchedSource {
             this.#wanted.shift()
             wanted.resolve(chunk)
         }
-        return undefined
+        return true
     }
 
     /** So many bytes, or those that came until that was enough, and at least one. */
@@ -227,7 +239,8 @@ export class WatchedSource {
         signal.throwIfAborted()
     }
 
-    async #leave({ state, failure, reason }: Ending): Promise<void> {
+    /** The state, and what follows from it, changes before this first waits. */
+    async #leave({ state, failure, reason }: SourceEnding): Promise<void> {
         const { clock, use } = this.#options
         // A device that stays away is one alarm, and not one for each time that it was looked for.
         const known = this.#state === state && state === "missing" && this.#reason === reason
@@ -236,6 +249,28 @@ export class WatchedSource {
         this.#enter(state, reason)
         for (const { reject } of this.#wanted.splice(0)) reject(this.#notHealthy())
         if (!known) await use.alarm(failure, reason)
+    }
+
+    #close(source: Source): void {
+        // Nothing that a device says when it is given up matters any more.
+        const done = source
+            .close()
+            .catch(() => undefined)
+            .then(() => (this.#closing = undefined))
+        this.#closing = { since: this.#options.clock.elapsed(), done }
+    }
+
+    /** Whether nothing of the device is open any more, for which it waits no longer than it may take. */
+    async #closed(): Promise<boolean> {
+        const { clock } = this.#options
+        if (this.#closing !== undefined) {
+            const { since, done } = this.#closing
+            const waiting = new AbortController()
+            const late = clock.sleep(since + longestCloseMs - clock.elapsed(), waiting.signal)
+            await Promise.race([done, late.catch(() => undefined)])
+            waiting.abort()
+        }
+        return this.#closing === undefined
     }
 
     #enter(state: SourceState, reason: string): void {
@@ -247,29 +282,4 @@ export class WatchedSource {
     #notHealthy(): Error {
         return new Error(`${this.name} is ${this.#state}: ${this.#reason}`)
     }
-}
-
-/** What a driver rejected with, apart from our own failures. */
-class DeviceError extends Error {
-    override readonly name = "DeviceError"
-}
-
-async function ofDevice<T>(call: Promise<T>): Promise<T> {
-    try {
-        return await call
-    } catch (error) {
-        throw new DeviceError(error instanceof Error ? error.message : String(error), { cause: error })
-    }
-}
-
-function ended(failure: SourceFailure, { test, value, count, cutoff }: HealthFailure): Ending {
-    const what = {
-        repetition: `${count} samples in a row were ${value}, and ${cutoff} are too many`,
-        proportion: `${count} samples of a window were ${value}, and ${cutoff} are too many`,
-    }[test]
-    const which = { repetition: "the repetition count test", proportion: "the adaptive proportion test" }[
-        test
-    ]
-    const during = failure === "startup" ? "at start-up, " : ""
-    return { state: "failed", failure, reason: `${during}${which} failed: ${what}` }
 }

@@ -78,13 +78,14 @@ const read: readonly (readonly [string, string, readonly string[], Values])[] = 
     ["source_bytes", "Raw bytes read of the source.", ["source"], ofSources((source) => source.bytes)],
     [
         "source_failures",
-        "How often each health test of SP 800-90B failed.",
+        "How often each health test of SP 800-90B failed, or one of the device's own.",
         ["source", "test"],
         ({ sources }) =>
             sources.flatMap(({ name, health }) => [
                 [{ source: name, test: "repetition" }, health.repetitionFailures] as const,
                 [{ source: name, test: "proportion" }, health.proportionFailures] as const,
                 [{ source: name, test: "startup" }, health.startupFailures] as const,
+                [{ source: name, test: "self-test" }, health.selfTestFailures] as const,
             ]),
     ],
     [

@@ -113,6 +113,7 @@ const source = z.strictObject({
     health: z
         .strictObject({
             ...{ repetitionFailures: count, proportionFailures: count, startupFailures: count },
+            selfTestFailures: count.meta({ description: "How often a test of the device's own failed." }),
             ...{ repetitionCutoff: count, proportionCutoff: count, longestRepetition: count },
             ...{ mostFrequent: count, lastFailure: time.nullable() },
         })

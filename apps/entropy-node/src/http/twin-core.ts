@@ -101,6 +101,7 @@ export class TwinCore implements NodeCore {
             ...{ facts: { serial: "0123ee", locked: true }, bytes: 4096, samples: 4096, deviceFailures: 0 },
             health: {
                 ...{ repetitionFailures: 0, proportionFailures: 0, startupFailures: 0 },
+                selfTestFailures: 0,
                 ...{ repetitionCutoff: 6, proportionCutoff: 90, longestRepetition: 2, mostFrequent: 9 },
                 lastFailure: null,
             },

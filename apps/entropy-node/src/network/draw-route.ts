@@ -28,7 +28,8 @@ export function addDrawRoute(
 }
 
 function statedSource({ name, kind, simulated, state, facts, bytes, health }: SourceStatus): StatedSource {
-    const failures = health.repetitionFailures + health.proportionFailures + health.startupFailures
+    const { repetitionFailures, proportionFailures, startupFailures, selfTestFailures } = health
+    const failures = repetitionFailures + proportionFailures + startupFailures + selfTestFailures
     return { name, kind, simulated, state, lock: lockOf(facts), bytes, failures }
 }
 

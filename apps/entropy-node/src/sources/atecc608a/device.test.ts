@@ -1,5 +1,6 @@
 import { fromHex, toHex } from "@tallylight/crypto/bytes.js"
 import { describe, expect, test } from "vitest"
+import { SourceCondemned } from "../source.ts"
 import type { I2cBus } from "./bus.ts"
 import { ChipFailure } from "./chip-failure.ts"
 import { commands } from "./commands.ts"
@@ -127,8 +128,6 @@ describe("a chip that fails", () => {
         for (const [status, code] of [
             [0x03, "parse-error"],
             [0x05, "ecc-fault"],
-            [0x07, "self-test-error"],
-            [0x08, "health-test-error"],
             [0x0f, "execution-error"],
         ] as const) {
             const { device, chip, recorded } = started()
@@ -141,23 +140,67 @@ describe("a chip that fails", () => {
         }
     })
 
-    test("its self-test, and says so when it is woken, is not used", async () => {
-        // The second is what CryptoAuthLib expects for the first, and its CRC is wrong.
-        for (const [answer, told] of [
-            ["040740c2", "not woken: the chip answers with the status 07, self-test-error"],
-            ["0407c440", "the CRC of a packet of 4 bytes is wrong"],
+    test("by its own verdict has condemned what it gave", async () => {
+        for (const [status, told] of [
+            [
+                0x07,
+                "the chip answers with the status 07, self-test-error: it finds its own generator at fault",
+            ],
+            [
+                0x08,
+                "the chip answers with the status 08, health-test-error: it finds its own generator at fault",
+            ],
         ] as const) {
-            const { chip, clock, recorded } = started()
-            const bus: I2cBus = {
-                write: (address, bytes) => chip.write(address, bytes),
-                read: (address, length) =>
-                    length === 4 ? Promise.resolve(fromHex(answer)) : chip.read(address, length),
-                close: () => chip.close(),
-            }
-            const outcome = failure(new Device(bus, 0x60, clock).execute(commands.random, signal))
-            expect((await outcome).attempts.map(({ message }) => message)).toStrictEqual(Array(5).fill(told))
+            const { device, chip, recorded } = started()
+            chip.upset(status)
+            const outcome = device.execute(commands.random, signal)
+            await expect(outcome).rejects.toThrow(new SourceCondemned(told))
+            await expect(outcome).rejects.toBeInstanceOf(SourceCondemned)
             expect(recorded.blocks).toHaveLength(0)
         }
+    })
+
+    /** One that answers so, whenever it is woken. */
+    function waking(answer: string) {
+        const { chip, clock, recorded } = started()
+        const bus: I2cBus = {
+            write: (address, bytes) => chip.write(address, bytes),
+            read: (address, length) => {
+                if (length !== 4) return chip.read(address, length)
+                wakes += 1
+                return Promise.resolve(fromHex(answer))
+            },
+            close: () => chip.close(),
+        }
+        let wakes = 0
+        const outcome = new Device(bus, 0x60, clock).execute(commands.random, signal)
+        return { outcome, recorded, wakes: () => wakes }
+    }
+
+    test("its self-test, and says so whenever it is woken, has condemned what it gave", async () => {
+        const { outcome, recorded, wakes } = waking("040740c2")
+        await expect(outcome).rejects.toBeInstanceOf(SourceCondemned)
+        await expect(outcome).rejects.toThrow("status 07, self-test-error")
+        expect(wakes()).toBe(5)
+        expect(recorded.blocks).toHaveLength(0)
+    })
+
+    test("its self-test, as CryptoAuthLib expects it to say and with a wrong CRC, is not used", async () => {
+        const { outcome, recorded } = waking("0407c440")
+        const { attempts } = await failure(outcome)
+        expect(attempts.map(({ message }) => message)).toStrictEqual(
+            Array(5).fill("the CRC of a packet of 4 bytes is wrong"),
+        )
+        expect(recorded.blocks).toHaveLength(0)
+    })
+
+    test("and was used by somebody else, whose verdict is still in it, is woken and told again", async () => {
+        const { device, recorded, chip } = started()
+        chip.upset(0x08)
+        await expect(device.execute(commands.random, signal)).rejects.toBeInstanceOf(SourceCondemned)
+        await recorded.bus.write(0x60, Uint8Array.of(0x00))
+        const other = new Device(recorded.bus, 0x60, recorded.clock)
+        expect(toHex(await other.execute(commands.random, signal))).toBe(latest(recorded))
     })
 
     test("each time is given up after five times, with what was wrong each time", async () => {

@@ -4,6 +4,7 @@
  */
 import { concatBytes, equalBytes } from "@tallylight/crypto/bytes.js"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import { SourceCondemned } from "../source.ts"
 import { BusError, isNack } from "./bus.ts"
 import type { I2cBus } from "./bus.ts"
 import { ChipFailure } from "./chip-failure.ts"
@@ -43,8 +44,9 @@ export class Device {
     }
 
     /**
-     * The data of the answer. Rejects with a {@link StatusError} where the chip refuses, a {@link ChipFailure} where it
-     * cannot be made to answer, and the signal's reason. No two commands in a row may rightly have the same answer.
+     * The data of the answer. Rejects with a {@link StatusError} where the chip refuses, {@link SourceCondemned} where it
+     * finds itself at fault, a {@link ChipFailure} where it cannot be made to answer, and the signal's reason. No two
+     * commands in a row may rightly have the same answer.
      */
     async execute(command: KnownCommand, signal: AbortSignal): Promise<Uint8Array> {
         const attempts: Error[] = []
@@ -53,11 +55,16 @@ export class Device {
             try {
                 return await this.#attempt(command, signal)
             } catch (error) {
+                if (isVerdict(error)) throw condemned(error)
                 if (!isPassing(error)) throw error
                 attempts.push(error)
             }
             const pause = pausesMs[attempts.length - 1]
-            if (pause === undefined) throw new ChipFailure(command, attempts)
+            if (pause === undefined) {
+                // What it says on waking is no old answer any more: it has slept in between.
+                const told = attempts.at(-1)?.cause
+                throw isVerdict(told) ? condemned(told) : new ChipFailure(command, attempts)
+            }
             await this.#leave(wordAddress.sleep)
             await this.#clock.sleep(pause, signal)
         }
@@ -105,7 +112,8 @@ export class Device {
         await this.#clock.sleep(wakeMs, signal)
         const status = new StatusError(parseStatus(await this.#bus.read(this.#address, 4)))
         // Also from a chip that was awake, took no notice of the pulse, and still has its last answer.
-        if (status.code !== "after-wake") throw new PacketError("stale", `not woken: ${status.message}`)
+        if (status.code !== "after-wake")
+            throw new PacketError("stale", `not woken: ${status.message}`, { cause: status })
         this.#awakeUntil = awakeUntil
     }
 
@@ -155,6 +163,14 @@ async function allowingForTheBus(work: () => Promise<void>): Promise<void> {
     } catch (error) {
         if (!(error instanceof BusError)) throw error
     }
+}
+
+function isVerdict(error: unknown): error is StatusError {
+    return error instanceof StatusError && error.condemning
+}
+
+function condemned(verdict: StatusError): SourceCondemned {
+    return new SourceCondemned(`${verdict.message}: it finds its own generator at fault`, { cause: verdict })
 }
 
 function isPassing(error: unknown): error is Error {

@@ -90,8 +90,8 @@ export class PacketError extends Error {
     override readonly name = "PacketError"
     readonly problem: PacketProblem
 
-    constructor(problem: PacketProblem, message: string) {
-        super(message)
+    constructor(problem: PacketProblem, message: string, options?: ErrorOptions) {
+        super(message, options)
         this.problem = problem
     }
 }

@@ -4,7 +4,7 @@ import { UserError } from "@tallylight/node/user-error.js"
 import { seededRandom } from "@tallylight/protocol/ports/seeded-random.js"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import type { Source } from "../source.ts"
+import { SourceCondemned, type Source } from "../source.ts"
 import type { Fault } from "./faulty-bus.ts"
 import { RecordedChip } from "./recorded-chip.ts"
 import { atecc608aDriver, atecc608aSettings } from "./source.ts"
@@ -123,11 +123,14 @@ describe("reading", () => {
         }
     })
 
-    test("rejects where the chip finds its generator at fault", async () => {
+    test("and opening condemn a chip that finds its generator at fault", async () => {
         const recorded = new RecordedChip()
         const source = await openOn(recorded)
         recorded.chip.upset(0x08)
-        await expect(source.read(32, signal)).rejects.toMatchObject({ code: "health-test-error" })
+        await expect(source.read(32, signal)).rejects.toBeInstanceOf(SourceCondemned)
+        await source.close()
+        recorded.chip.upset(0x07)
+        await expect(openOn(recorded)).rejects.toBeInstanceOf(SourceCondemned)
     })
 
     test("is over with closing, which puts the chip to sleep, also where that fails", async () => {
@@ -193,7 +196,7 @@ describe("whatever goes wrong, and however often", () => {
                     for (const length of asked) bytes.push(await source.read(length, signal))
                     read += 1
                 } catch (error) {
-                    const names = ["UserError", "ChipFailure", "StatusError"]
+                    const names = ["UserError", "ChipFailure", "StatusError", "SourceCondemned"]
                     expect(names).toContain(error instanceof Error ? error.name : error)
                     refused += 1
                 }

@@ -21,6 +21,9 @@ export type StatusName = (typeof statusNames)[keyof typeof statusNames] | "unkno
  */
 const unexecuted: readonly StatusName[] = ["after-wake", "watchdog-about-to-expire", "communication-error"]
 
+/** Its verdict on its own random bytes. */
+const condemning: readonly StatusName[] = ["self-test-error", "health-test-error"]
+
 export class StatusError extends Error {
     override readonly name = "StatusError"
     readonly status: number
@@ -36,6 +39,11 @@ export class StatusError extends Error {
     /** Whether the same command, sent again, may do better. */
     get passing(): boolean {
         return unexecuted.includes(this.code)
+    }
+
+    /** Whether the chip finds itself at fault. */
+    get condemning(): boolean {
+        return condemning.includes(this.code)
     }
 }
 
