@@ -122,12 +122,17 @@ test("a party that its operator removed, or never admitted, has its line", async
         )
         expect(decided.code, decided.stderr).toBe(0)
     }
-    const admission = async (): Promise<Check | undefined> => {
+    const check = async (wanted: string): Promise<Check | undefined> => {
         const { code, report } = await doctor("party", "--url", url)
         expect(code).toBe(0)
-        return report.checks.find(({ name }) => name === "admission")
+        return report.checks.find(({ name }) => name === wanted)
     }
+    const admission = () => check("admission")
     expect((await stage.run("party", "init", "--count", "2")).code).toBe(0)
+    expect(await check("keys")).toMatchObject({
+        verdict: "warn",
+        says: "of 2 parties, and count is 1: the others do not run",
+    })
     const [first = "", second = ""] = (await stage.run("party", "identity")).stdout.trim().split("\n")
     await decide("admit", first)
     expect(await admission()).toMatchObject({ verdict: "warn", says: `${second} is not admitted` })

@@ -68,7 +68,12 @@ function keysCheck(path: string, { count }: Settings): Check {
                 await readKeyFile(dir.file(`party-${number}/vrf.key`), "vrf")
             }
             const says = `of ${numbers.length} ${numbers.length === 1 ? "party" : "parties"}`
-            if (numbers.length >= count) return ok(says)
+            if (numbers.length === count) return ok(says)
+            if (numbers.length > count)
+                return warn(
+                    `${says}, and count is ${count}: the others do not run`,
+                    `set count to ${numbers.length}`,
+                )
             return warn(
                 `${says}, and count is ${count}`,
                 "the next start makes the rest; where the chain has a list, the operator must admit those too",

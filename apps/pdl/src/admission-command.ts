@@ -41,7 +41,7 @@ function decideCommand(stop: AbortSignal, admitted: boolean): Command {
         )
         .argument(
             "<identity...>",
-            "64 hexadecimal digits each, as `tallylight party identity` prints them",
+            "64 hexadecimal digits each, as `identity` of a party or an entropy node prints them",
             parseIdentity,
         )
         .requiredOption("--operator-key <file>", "the operator's key file, made by operator-key or init")

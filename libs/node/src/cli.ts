@@ -8,7 +8,7 @@ import { UserError } from "./user-error.ts"
 
 const commonOptions = {
     config: () => new Option("--config <file>", "configuration file, JSON with comments"),
-    data: () => new Option("--data <dir>", "data directory, made by init"),
+    data: () => new Option("--data <dir>", "data directory; made by init, and by observer watch itself"),
     url: () => new Option("--url <url>", "address of the ledger server"),
     ledgerKey: () =>
         new Option(
