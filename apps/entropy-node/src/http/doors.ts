@@ -4,11 +4,13 @@ import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import type { NodeCore } from "../core/node-core.ts"
 import { Amplifier } from "./amplifier.ts"
 import type { Budgets } from "./budget.ts"
+import { Connections } from "./connections.ts"
 import type { Counts } from "./counts.ts"
 import { Held } from "./held.ts"
+import { listen, listenOnSocket } from "./listening.ts"
 import type { Plan } from "./plan.ts"
 import { fortunaPrimitives } from "../core/fortuna-primitives.ts"
-import { listen, listenOnSocket, makeServer } from "./server.ts"
+import { makeServer } from "./server.ts"
 import type { OtherRoutes } from "./server.ts"
 import type { Serving } from "./serving.ts"
 import { Tokens } from "./tokens.ts"
@@ -39,6 +41,7 @@ export function makeServing({ settings, tokens }: Plan, parts: ServingParts): Se
             tokens: tokens === undefined ? undefined : new Tokens(tokens),
         },
         limits,
+        connections: new Connections(limits.connections),
         held: new Held(limits.heldBytes),
         turns: new Turns(),
     }

@@ -4,6 +4,7 @@ import type { NodeCore, RawBytes } from "../core/node-core.ts"
 import type { Ages, Amplifier, Seeded } from "./amplifier.ts"
 import type { Budgets } from "./budget.ts"
 import type { Admission } from "./caller.ts"
+import type { Connections } from "./connections.ts"
 import type { Counts } from "./counts.ts"
 import type { Held } from "./held.ts"
 import { allowanceHeaders } from "./problem.ts"
@@ -17,6 +18,7 @@ export type Serving = {
     readonly budgets: Budgets
     readonly admission: Admission
     readonly limits: HttpSettings["limits"]
+    readonly connections: Connections
     readonly held: Held
     readonly turns: Turns
     readonly counts: Counts

@@ -26,7 +26,7 @@ export const httpSettings = z.strictObject({
     /** Answers whoever has no token also where there is a tokens file, or other machines can connect. */
     allowOpen: z.boolean().default(false),
     /** Names by which clients may call it beside localhost and loopback addresses, while it listens on loopback. */
-    hostNames: z.array(z.string()).default([]),
+    hostNames: z.array(z.string().toLowerCase()).default([]),
     /** Processes that serve HTTP; 0 serves in the process that has the sources. */
     workers: z.int().min(0).max(256).default(0),
     /** Of JSON with comments; see {@link readTokens}. Where absent, whoever reaches the node may ask. */
@@ -76,7 +76,7 @@ export const httpSettings = z.strictObject({
                 .default(256 * mebibyte),
             /** Pixels along an edge of an image: this many take some 30 ms of a core. */
             imagePixels: z.int().min(1).max(2048).default(1024),
-            /** Open connections of each serving process. */
+            /** Open connections of each serving process, on all its ports; one more is closed at once. */
             connections: z.int().min(1).default(4096),
             /** For a whole request to arrive, and for a part of its answer to be taken. */
             requestMs: ms.default(30_000),
