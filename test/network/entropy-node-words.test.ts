@@ -1,5 +1,5 @@
 /** What an entropy node and its doctor tell an operator about settings, keys and pulses. */
-import { rm, writeFile } from "node:fs/promises"
+import { rm, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { makeSoftHsm, noSoftHsm, type SoftHsm } from "../processes/soft-hsm.ts"
@@ -30,6 +30,26 @@ test("chains for which nothing signs, and which sources are simulated, are told 
     const [, sources] = await nextLines(node, 2)
     expect(sources).toBe("sources real, simulated-chip (SIMULATED: no hardware)")
     await said(node, "chains are configured, and nothing signs for them: pulses.enabled is false")
+})
+
+test("one device under two names is refused at the start, and the doctor says the same", async () => {
+    const path = join(stage.folder, "device")
+    await writeFile(path, "")
+    const link = join(stage.folder, "link")
+    await symlink(path, link)
+    const device = { kind: "character-device", device: "hwrng" }
+    await configure({
+        pulses: { enabled: false },
+        sources: [
+            { ...device, name: "one", path },
+            { ...device, name: "two", path: link },
+        ],
+        core: { minimumHealthySources: 2 },
+    })
+    const sentence = "the sources one and two are one device, which would count as two; take one of them out"
+    const { code, stderr } = await stage.run("entropy-node", "--config", "node.json", "--port", "0")
+    expect([code, stderr]).toEqual([1, expect.stringContaining(sentence)])
+    expect(await told("doctor")).toMatch(new RegExp(`^FAIL  sources +${sentence}`, "m"))
 })
 
 test("a key that another node has is told by init, and lost pulses by the doctor", async () => {

@@ -2,8 +2,8 @@
 import { judgeOptions } from "@tallylight/node/cli.js"
 import type { CommonOptions } from "@tallylight/node/cli.js"
 import { lookIntoDataDir } from "@tallylight/node/data-dir.js"
-import { ok, runDoctor, warn } from "@tallylight/node/doctor.js"
-import type { Check } from "@tallylight/node/doctor.js"
+import { fail, ok, runDoctor, warn } from "@tallylight/node/doctor.js"
+import type { Check, Finding } from "@tallylight/node/doctor.js"
 import { configCheck, dataDirCheck, holderCheck, ledgerOf } from "@tallylight/node/doctor-data.js"
 import { diskCheck, nodeCheck, openFilesCheck } from "@tallylight/node/doctor-machine.js"
 import { serverChecks } from "@tallylight/node/doctor-server.js"
@@ -11,6 +11,7 @@ import { lockHolder } from "@tallylight/node/process-lock.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
 import { Command } from "commander"
 import type { EntropyNodeConfig, SourceSettings } from "./config.ts"
+import { refuseDoubles } from "./core/distinct-sources.ts"
 import { makePlan } from "./http/plan.ts"
 import { pulseBytesPerDay, pulsesCheck } from "./pulses/pulse-check.ts"
 import { openPulseKey } from "./pulses/pulse-key.ts"
@@ -68,7 +69,7 @@ function sourceCheck(path: string, settings: SourceSettings): Check {
         look: async (signal) => {
             const pid = await lockHolder(path)
             if (pid !== undefined) return ok(`in use by process ${pid}: its /api/v1/status tells how it is`)
-            const { driver } = configuredSource(settings, systemClock)
+            const { driver } = await configuredSource(settings, systemClock)
             const source = await driver.open(signal)
             try {
                 await source.read(32, signal)
@@ -85,16 +86,15 @@ function sourceCheck(path: string, settings: SourceSettings): Check {
 }
 
 function countCheck({ sources, core: { minimumHealthySources } }: EntropyNodeConfig): Check {
-    const look = () =>
-        Promise.resolve(
-            sources.length < minimumHealthySources
-                ? {
-                      verdict: "fail" as const,
-                      says: `${sources.length} configured, and ${minimumHealthySources} must be healthy`,
-                      advice: "name more under “sources”, or lower core.minimumHealthySources",
-                  }
-                : ok(`${sources.length}, of which ${minimumHealthySources} must be healthy`),
+    const look = async (): Promise<Finding> => {
+        refuseDoubles(await Promise.all(sources.map((source) => configuredSource(source, systemClock))))
+        if (sources.length >= minimumHealthySources)
+            return ok(`${sources.length}, of which ${minimumHealthySources} must be healthy`)
+        return fail(
+            `${sources.length} configured, and ${minimumHealthySources} must be healthy`,
+            "name more under “sources”, or lower core.minimumHealthySources",
         )
+    }
     return { name: "sources", look }
 }
 

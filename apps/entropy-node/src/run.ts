@@ -75,7 +75,7 @@ async function runCore(
     const identity = await nodeIdentity(dir)
     const core = await openCore({
         settings: config.core,
-        sources: config.sources.map((settings) => configuredSource(settings, systemClock)),
+        sources: await Promise.all(config.sources.map((source) => configuredSource(source, systemClock))),
         system: systemDriver(systemSettings.parse({ kind: "system" })),
         ...{ dir, log, clock: systemClock, random: systemRandom },
         identity: toHex(identity.publicKey),

@@ -510,14 +510,12 @@ describe("settings are refused", () => {
     })
 
     test("with two sources of one device", async () => {
-        const sources = [full("chip", chip), full("quantis", quantis)]
-        await open({}, [
-            { ...sources[0], device: "one" },
-            { ...sources[1], device: "other" },
-        ] as ConfiguredSource[])
-        const same = sources.map((source) => ({ ...source, device: "one" }))
-        await expect(open({ minimumHealthySources: 2 }, same)).rejects.toThrow(UserError)
-        await expect(open({}, same)).rejects.toThrow("the sources chip and quantis are one device")
+        const settings = { minimumHealthySources: 2 }
+        const [one, other] = [{ ...full("chip", chip), device: "one" }, full("quantis", quantis)]
+        await open(settings, [one, { ...other, device: "other" }])
+        const refused = open(settings, [one, { ...other, device: "one" }])
+        await expect(refused).rejects.toThrow(UserError)
+        await expect(refused).rejects.toThrow("the sources chip and quantis are one device")
     })
 
     test("with a declaration under which no test could fail", async () => {

@@ -12,6 +12,8 @@ export type ConfiguredSource = {
     /** Unique in the node. */
     readonly name: string
     readonly driver: SourceDriver
+    /** The same for two names of one device, as far as the configuration tells; absent where it tells nothing. */
+    readonly device?: string | undefined
     /** Declared bits of min-entropy per sample of `sampleBits` bits. */
     readonly minEntropy: number
     readonly sampleBits: SampleBits

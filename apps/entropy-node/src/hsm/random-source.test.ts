@@ -1,11 +1,11 @@
-import { access, chmod, mkdir, rename, symlink, writeFile } from "node:fs/promises"
+import { access, chmod, copyFile, mkdir, rename, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 
 import { UserError } from "@tallylight/node/user-error.js"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 
 import { faultyProgram, softProgram } from "../../../../test/processes/module-programs.ts"
-import { makeSoftHsm, noSoftHsm, type SoftHsm } from "../../../../test/processes/soft-hsm.ts"
+import { makeSoftHsm, noSoftHsm, softPin, type SoftHsm } from "../../../../test/processes/soft-hsm.ts"
 import type { Source, SourceDriver } from "../sources/source.ts"
 import type { ModuleProgram } from "./module-process.ts"
 import { pkcs11Driver, pkcs11Settings } from "./random-source.ts"
@@ -82,6 +82,32 @@ describe("a token", () => {
         expect(new Set(read.map(String)).size).toBe(3)
         await sources.splice(sources.indexOf(open[0]), 1)[0]?.close()
         expect((await open[1].read(16, signal)).length).toBe(16)
+    })
+
+    test("is no second source under another name, through whatever module it is found", async () => {
+        await hsm.util(
+            "--init-token",
+            "--free",
+            "--label",
+            "second",
+            "--so-pin",
+            "87654321",
+            "--pin",
+            softPin,
+        )
+        const copy = join(hsm.folder, "copy.so")
+        await copyFile(hsm.module, copy)
+        const first = await openSource()
+        await openSource({ name: "second", token: "second" })
+        for (const module of [hsm.module, copy]) {
+            const again = openSource({ name: "again", module })
+            await expect(again).rejects.toThrow(
+                new UserError("the token tested is the device of the source hsm already; give each its own"),
+            )
+        }
+        await first.close()
+        sources.splice(sources.indexOf(first), 1)
+        expect((await (await openSource({ name: "again" })).read(8, signal)).length).toBe(8)
     })
 
     test("of a module that is none is refused", async () => {

@@ -5,12 +5,14 @@ import type { ConfiguredSource } from "../core/core.ts"
 import { pkcs11Driver } from "../hsm/random-source.ts"
 import { atecc608aDriver } from "./atecc608a/source.ts"
 import { characterDeviceDriver } from "./character-device.ts"
+import { devicePlace } from "./device-place.ts"
 import { qrngHttpDriver } from "./qrng-http.ts"
 import type { SourceDriver } from "./source.ts"
 
-export function configuredSource(settings: SourceSettings, clock: Clock): ConfiguredSource {
+export async function configuredSource(settings: SourceSettings, clock: Clock): Promise<ConfiguredSource> {
     const { name, minEntropy } = settings
-    return { name, minEntropy, sampleBits: 8, driver: driverOf(settings, clock) }
+    const device = await devicePlace(settings)
+    return { name, minEntropy, sampleBits: 8, driver: driverOf(settings, clock), device }
 }
 
 function driverOf(settings: SourceSettings, clock: Clock): SourceDriver {
