@@ -123,11 +123,9 @@ async function withPulses(node: Node): Promise<void> {
     const folder = pulsesFolder(dir)
     const key = await openPulseKey(folder, config.pulses.key)
     try {
-        // A certificate says of a software key that it is one; that the bytes are simulated it must be told.
         const { simulated } = await core.status()
-        const ending = simulated && !key.simulated ? ", OU=simulated: sources in software" : ""
-        const settings = { ...config.pulses, subject: `${config.pulses.subject}${ending}` }
-        const pulses = await openPulses({ folder, settings, signer: key, core, clock: systemClock })
+        const common = { folder, settings: config.pulses, core, clock: systemClock }
+        const pulses = await openPulses({ ...common, signer: key, simulated })
         await serve(node, { pulses, key }).finally(() => pulses.close())
     } finally {
         await key.close()
@@ -172,10 +170,7 @@ function warnOfElsewhere({ config, log }: Node, urls: readonly string[]): void {
 async function signUntil(node: Node, { pulses, key }: Signing): Promise<void> {
     const { config, identity, log, end, dir } = node
     const followed: (FollowedChain | undefined)[] = config.chains.map(() => undefined)
-    const signing = {
-        ...{ identity, key, pulses },
-        hardware: !key.simulated && !(await node.core.status()).simulated,
-    }
+    const signing = { identity, key, pulses }
     const chains = config.pulses.rounds.enabled ? config.chains : []
     const following = chains.map(async (server, at) => {
         try {

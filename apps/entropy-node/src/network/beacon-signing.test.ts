@@ -27,8 +27,9 @@ import { PeerRefused, respError } from "@tallylight/protocol/wire/resp-error.js"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 
 import { createPulses, openPulses } from "../pulses/pulses.ts"
-import type { Pulses } from "../pulses/pulses.ts"
+import type { Pulses, PulsesOptions } from "../pulses/pulses.ts"
 import { pulseSettings } from "../pulses/settings.ts"
+import type { PulseSettings } from "../pulses/settings.ts"
 import { TwinSigner, TwinValues } from "../pulses/twin-parts.ts"
 import { BeaconSigning } from "./beacon-signing.ts"
 import type { SigningNode } from "./beacon-signing.ts"
@@ -156,7 +157,8 @@ function entryOf({ type, body }: Asked, time: number): SentEntry {
 }
 
 function describeEntry(before: ChainState, entry: SentEntry): string {
-    if (entry.kind === "node-registration") return `registration, pulse chain ${entry.pulseChain}`
+    if (entry.kind === "node-registration")
+        return `registration, pulse chain ${entry.pulseChain}${entry.hardware ? ", hardware" : ""}`
     if (entry.kind === "commitment")
         return `commitments ${entry.first} to ${entry.first + entry.values.length - 1}`
     if (entry.kind !== "pulse") return entry.kind
@@ -197,12 +199,24 @@ afterEach(async () => {
     await rm(parent, { recursive: true })
 })
 
+const optionsOf = (folder: string): PulsesOptions => ({
+    ...{ folder: join(parent, folder), settings, signer: key, core, clock },
+    simulated: core.simulated,
+})
+
+/** As by a restart, with the key and the sources that there are now. */
+async function reopen(changes: Partial<PulseSettings> = {}): Promise<void> {
+    await opened?.close()
+    opened = undefined
+    opened = await openPulses({ ...optionsOf("pulses"), settings: { ...settings, ...changes } })
+}
+
 /** From now on the pulses are in that folder, as a new one is after the other was lost. */
 async function useStore(folder: string): Promise<void> {
     await opened?.close()
     opened = undefined
     await createPulses(join(parent, folder))
-    opened = await openPulses({ folder: join(parent, folder), settings, signer: key, core, clock })
+    opened = await openPulses(optionsOf(folder))
 }
 
 async function stored<Result>(call: Promise<Result>): Promise<Result> {
@@ -215,14 +229,14 @@ async function stored<Result>(call: Promise<Result>): Promise<Result> {
 }
 
 /** The pulses, with every call counted for as long as it takes. */
-function watched({ certificate, follow }: Pulses): SigningNode["pulses"] {
+function watched({ follow }: Pulses): SigningNode["pulses"] {
     return {
-        certificate,
         follow: async (followed) => {
             const chain = await stored(follow(followed))
             return {
                 chain: chain.chain,
-                lastOrdinal: () => stored(chain.lastOrdinal()),
+                lastMade: () => stored(chain.lastMade()),
+                plan: () => stored(chain.plan()),
                 isPassed: (ordinal) => stored(chain.isPassed(ordinal)),
                 pulseOf: (beacon) => stored(chain.pulseOf(beacon)),
                 commitmentsAhead: (first, count) => stored(chain.commitmentsAhead(first, count)),
@@ -246,7 +260,7 @@ async function connect(state = server.state): Promise<void> {
     const peer = openPeer({ ...dialler, chain, limits, clock, onFault })
     const ended = peer.closed.then((reason) => ({ reason, breach: undefined }))
     const session: Session = { peer, genesis, size: range.size, clockAheadMs: 0, ended }
-    const node = { identity, key, hardware: false, pulses: watched(opened!) }
+    const node = { identity, key, pulses: watched(opened!) }
     const signing = new BeaconSigning(node, session, state, clock, receipts, {
         onLogged: (what, { index }, round) => logged.push(`${index}: ${what}, round ${round}`),
         onRefused: (what, { code }) => told.refused.push(`${what}: ${code}`),
@@ -402,6 +416,67 @@ describe("a pulses' store that was lost", () => {
         expect(pulsesIn(rest)).toStrictEqual(["pulse 33, 30 missed", "pulse 34", "pulse 35"])
         expect(told.idle).toHaveLength(30)
         expect(told.idle[0]).toMatch(/the value .* of round 3 is lost/)
+        expect([told.refused, told.faults]).toStrictEqual([[], []])
+    })
+})
+
+describe("another key", () => {
+    test.for([
+        ["is logged", []],
+        ["was made and is not logged", ["lost on the way"]],
+        ["was logged, and nobody told", ["logged, its answer lost"]],
+    ] as const)("costs nothing that was promised, where the last pulse %s", async ([, fates]) => {
+        await joined()
+        await rounds(2)
+        server.fates.ReqPulse = [...fates]
+        await rounds(1)
+        key = await TwinSigner.of("second")
+        await reopen()
+        await connect()
+        await rounds(3)
+        expect(pulsesIn(server.logged)).toStrictEqual([1, 2, 3, 4, 5, 6].map((ordinal) => `pulse ${ordinal}`))
+        expect(server.logged.filter((what) => what.startsWith("reg"))).toStrictEqual([
+            ...["registration, pulse chain 2", "registration, pulse chain 2"],
+        ])
+        expect([told.refused, told.idle, told.faults]).toStrictEqual([[], [], []])
+    })
+})
+
+describe("another certificate of the same key", () => {
+    test("comes after a pulse that was begun with the first one", async () => {
+        await joined()
+        await rounds(2)
+        key.fault = "gone"
+        await rounds(1)
+        key.fault = "none"
+        await reopen({ subject: "CN=another name" })
+        await connect()
+        await rounds(2)
+        expect(server.logged.filter((what) => !what.startsWith("commitments"))).toStrictEqual([
+            ...["registration, pulse chain 2", "pulse 1", "pulse 2", "pulse 3"],
+            ...["registration, pulse chain 2", "pulse 4", "pulse 5"],
+        ])
+        expect([told.refused, told.faults]).toStrictEqual([[], []])
+    })
+})
+
+describe("hardware in place of a simulated source", () => {
+    test("is registered once nothing of that source is left to be opened", async () => {
+        core.simulated = true
+        key.simulated = false
+        await reopen()
+        await joined()
+        await rounds(2)
+        core.simulated = false
+        await reopen()
+        await connect()
+        // 32 values were drawn before.
+        await rounds(31)
+        expect(server.logged.filter((what) => !what.startsWith("commitments"))).toStrictEqual([
+            "registration, pulse chain 2",
+            ...Array.from({ length: 32 }, (_, at) => `pulse ${at + 1}`),
+            ...["registration, pulse chain 2, hardware", "pulse 33"],
+        ])
         expect([told.refused, told.faults]).toStrictEqual([[], []])
     })
 })

@@ -25,9 +25,7 @@ import { isTorn, PulseChainInUse } from "./pulse-chain-in-use.ts"
 export type SigningNode = {
     readonly identity: Signer
     readonly key: PulseSigner
-    /** Whether key and sources are hardware, as the ledger is told. */
-    readonly hardware: boolean
-    readonly pulses: Pick<Pulses, "follow" | "certificate">
+    readonly pulses: Pick<Pulses, "follow">
 }
 
 export type SigningEvents = {
@@ -63,7 +61,7 @@ export class BeaconSigning {
     /** What was acknowledged last: until the ledger shows it, nothing new can be owed. */
     #sent = -1
     readonly #chainInUse: PulseChainInUse
-    readonly #attempts: Attempts = { lost: new Set(), margin: 0, last: undefined }
+    readonly #attempts: Attempts = { lost: new Set(), margin: 0, last: undefined, made: undefined }
     #idleReason = ""
 
     /** For one connection; the next one gets a new one. */
@@ -110,12 +108,13 @@ export class BeaconSigning {
         if (this.#isOver || state.range.size < this.#session.size || state.range.size <= this.#sent) return
         const node = state.nodes.get(nameOf(this.#node.identity.publicKey))
         const chain = await this.#chainInUse.current(node)
-        if (await isTorn(chain, node, state)) {
+        this.#attempts.made = await chain.lastMade()
+        if (isTorn(chain.chain, this.#attempts.made, node, state)) {
             this.#chainInUse.leave()
             this.act()
             return
         }
-        const debt = this.#debt(state, chain)
+        const debt = await this.#debt(state, chain)
         if (debt === undefined) return
         await this.#events.beforeActing()
         this.#attempts.last = debt.what
@@ -129,16 +128,17 @@ export class BeaconSigning {
         }
     }
 
-    #debt(state: ChainState, { chain: pulseChain }: BeaconPulses): Debt | undefined {
-        const { identity, key, hardware, pulses } = this.#node
+    async #debt(state: ChainState, chain: BeaconPulses): Promise<Debt | undefined> {
+        const { identity, key } = this.#node
         const reason = whyNothingIsOwed(state, identity.publicKey)
         if (reason !== undefined) {
             this.#idle(reason)
             return undefined
         }
+        const plan = await chain.plan()
         const own = {
-            ...{ identity: identity.publicKey, pulseChain, hardware },
-            ...{ modulus: key.modulus, certificateId: pulses.certificate.id },
+            ...{ identity: identity.publicKey, pulseChain: chain.chain, modulus: key.modulus },
+            ...{ hardware: plan.hardware, certificateId: plan.certificateId },
         }
         return debtOf(state, own, this.#attempts)
     }

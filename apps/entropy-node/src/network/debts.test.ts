@@ -11,7 +11,7 @@ const own: OwnPlan = {
     ...{ identity, pulseChain: 2, hardware: true },
     ...{ modulus: new Uint8Array(512).fill(3), certificateId: new Uint8Array(64).fill(4) },
 }
-const untried: Attempts = { lost: new Set(), margin: 0, last: undefined }
+const untried: Attempts = { lost: new Set(), margin: 0, last: undefined, made: undefined }
 
 /** It has committed to 24 beacons ahead of the 100 that there were, and has signed those. */
 const paid: EntropyNode = {
@@ -102,6 +102,45 @@ describe("a registration is owed before all else", () => {
     ] as const)("where of %i rounds %i are left", ([registrationRounds, left, debt]) => {
         const changes = { genesis: withParameters({ registrationRounds }), rounds: 1000 - left }
         expect(debtOf(stateOf(paid, changes), own, untried)).toStrictEqual(debt)
+    })
+})
+
+describe("a pulse that is made and not logged", () => {
+    const changed = { ...paid, certificateId: new Uint8Array(64).fill(5), signed: 98 }
+    const made = { slot: 100, certificateId: changed.certificateId }
+    const [pulse, registration] = ["pulse", "registration"]
+
+    test.for([
+        ["names what is still registered", changed, made, untried, pulse],
+        [
+            "names what is not registered yet",
+            changed,
+            { ...made, certificateId: own.certificateId },
+            untried,
+            registration,
+        ],
+        ["is logged", { ...changed, signed: 100 }, made, untried, registration],
+        [
+            "is of a beacon that can no longer be signed",
+            changed,
+            { ...made, slot: 97 },
+            untried,
+            registration,
+        ],
+        ["cannot open what was promised", changed, made, { ...untried, lost: new Set([100]) }, registration],
+        ["is of the next chain of pulses", { ...changed, pulseChain: 1 }, made, untried, registration],
+        ["comes after the registration's end", { ...changed, lastRound: 900 }, made, untried, registration],
+        ["is none", changed, undefined, untried, registration],
+    ] as const)("which %s", ([, node, last, attempts, what]) => {
+        const debt = debtOf(stateOf(node), own, { ...attempts, made: last })
+        expect(debt?.what).toBe(what)
+        if (debt?.what === "pulse") expect([debt.node, debt.beacon]).toStrictEqual([node, beacon(100)])
+    })
+
+    test("comes in its turn where nothing else has to be registered", () => {
+        const node = { ...paid, signed: 98, nextCommitment: 101 }
+        const named = { slot: 100, certificateId: own.certificateId }
+        expect(debtOf(stateOf(node), own, { ...untried, made: named })?.what).toBe("commitments")
     })
 })
 

@@ -3,10 +3,12 @@
  * commitments ahead of the tickets, and a pulse for each beacon, in order.
  */
 import { equalBytes } from "@tallylight/crypto/bytes.js"
+import { isInForce } from "@tallylight/protocol/chain/entropy-node.js"
 import type { NodePlan } from "@tallylight/protocol/chain/entropy-node.js"
 import { hasEntropyNodes } from "@tallylight/protocol/chain/genesis.js"
 import { nameOf } from "@tallylight/protocol/ledger/state.js"
 import type { ChainState, EntropyNode, SignableBeacon } from "@tallylight/protocol/ledger/state.js"
+import type { MadePulse } from "../pulses/pulse-maker.ts"
 
 /** What the node would register as now. */
 export type OwnPlan = Omit<NodePlan, "sequence">
@@ -23,6 +25,8 @@ export type Attempts = {
     /** From the latest beacon to the first that is committed to, where there is no commitment yet to go on from. */
     margin: number
     last: Debt["what"] | undefined
+    /** The last pulse of the chain in use, which need not be logged. */
+    made: MadePulse | undefined
 }
 
 /**
@@ -52,15 +56,21 @@ export function whyNothingIsOwed(
 export function debtOf(
     state: ChainState,
     own: OwnPlan,
-    { lost, margin, last }: Readonly<Attempts>,
+    { lost, margin, last, made }: Readonly<Attempts>,
 ): Debt | undefined {
     const { genesis, nodes, beacons, signable, rounds } = state
     const node = nodes.get(nameOf(own.identity))
     const halfLife = genesis.parameters.registrationRounds / 2
-    if (node === undefined || !isRegisteredAs(node, own) || node.lastRound - rounds <= halfLife)
+    const owed = signable.filter(({ ordinal }) => ordinal > (node?.signed ?? 0) && !lost.has(ordinal))
+    if (node === undefined || !isRegisteredAs(node, own) || node.lastRound - rounds <= halfLife) {
+        const unlogged = owed.find(({ ordinal }) => ordinal === made?.slot)
+        // Once another certificate is registered it is refused, and so is all that would go on from it.
+        if (unlogged !== undefined && isInForce(state, node) && isNamed(node, own, made))
+            return { what: "pulse", node, beacon: unlogged }
         return { what: "registration", plan: { ...own, sequence: (node?.sequence ?? -1) + 1 } }
+    }
     const ahead = node.nextCommitment - 1 - beacons
-    const beacon = signable.find(({ ordinal }) => ordinal > node.signed && !lost.has(ordinal))
+    const [beacon] = owed
     // In turns where both are urgent: values of a slow chip must not keep back what can be signed.
     const isTurn = ahead >= leastAhead || last === "commitments"
     if (beacon !== undefined && isTurn) return { what: "pulse", node, beacon }
@@ -72,6 +82,15 @@ export function debtOf(
 /** After a commitment that came too late for its first beacon. */
 export function widerMargin(margin: number): number {
     return Math.min(longestMargin, Math.max(1, 2 * margin))
+}
+
+/** Whether that pulse is of the chain and certificate that are registered. */
+function isNamed(node: EntropyNode, { pulseChain }: OwnPlan, made: MadePulse | undefined): boolean {
+    return (
+        made !== undefined &&
+        node.pulseChain === pulseChain &&
+        equalBytes(node.certificateId, made.certificateId)
+    )
 }
 
 function isRegisteredAs(node: EntropyNode, own: OwnPlan): boolean {

@@ -4,6 +4,7 @@
  */
 import { toHex } from "@tallylight/crypto/bytes.js"
 import type { ChainState, EntropyNode } from "@tallylight/protocol/ledger/state.js"
+import type { MadePulse } from "../pulses/pulse-maker.ts"
 import type { BeaconPulses, Pulses } from "../pulses/pulses.ts"
 
 export class PulseChainInUse {
@@ -42,13 +43,14 @@ export class PulseChainInUse {
 }
 
 /** Whether what the ledger has of that chain of pulses is not what is here: they got lost on one of the two sides. */
-export async function isTorn(
-    chain: Pick<BeaconPulses, "chain" | "lastOrdinal">,
+export function isTorn(
+    chain: number,
+    made: MadePulse | undefined,
     node: EntropyNode | undefined,
     { signable }: Pick<ChainState, "signable">,
-): Promise<boolean> {
-    const last = await chain.lastOrdinal()
-    const shown = node?.pulseChain === chain.chain && node.trail !== undefined ? node.signed : undefined
+): boolean {
+    const last = made?.slot
+    const shown = node?.pulseChain === chain && node.trail !== undefined ? node.signed : undefined
     if (last === shown) return false
     // Made, and not logged: it can still be, as long as nothing that is owed comes before it.
     return last === undefined || last < (shown ?? 0) || !signable.some(({ ordinal }) => ordinal === last)

@@ -91,7 +91,7 @@ export function parseCertificates(
     const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
     const [leaf, ...authorities] = blocks.map((block) => parse(block, path))
     if (leaf === undefined) throw new UserError(`there is no certificate in ${path}`)
-    if (!isFor(leaf, signer))
+    if (!certifies(leaf, signer))
         throw new UserError(
             `the first certificate in ${path} is not that of the key which signs the pulses; ` +
                 "give the certificate of that key, followed by those of its authorities",
@@ -103,14 +103,15 @@ export function parseCertificates(
 export function isOwn(certificate: Certificate, signer: PulseSigner, subject: string): boolean {
     const { subject: named, issuer } = new PeculiarCertificate(certificate.der)
     const name = new Name(ownName(signer, subject)).toString()
-    return isFor(certificate, signer) && named === name && issuer === name
+    return certifies(certificate, signer) && named === name && issuer === name
 }
 
 function ownName({ simulated }: PulseSigner, subject: string): string {
     return simulated ? `${subject}, OU=simulated: key in software` : subject
 }
 
-function isFor({ der }: Certificate, signer: PulseSigner): boolean {
+/** Whether it is for the signer's key. */
+export function certifies({ der }: Pick<Certificate, "der">, signer: PulseSigner): boolean {
     const certified = new X509Certificate(der).publicKey.export({ type: "spki", format: "der" })
     return equalBytes(certified, signerKey(signer).export({ type: "spki", format: "der" }))
 }

@@ -29,10 +29,12 @@ afterEach(async () => {
 
 async function makeOne(): Promise<void> {
     opened = await openPulses({
-        ...{ folder, settings: pulseSettings.parse({}), signer: await TwinSigner.of("first") },
-        ...{ core: new TwinValues(), clock: new ManualClock(noon) },
+        ...{ folder, settings: pulseSettings.parse({ periodic: { enabled: false } }), simulated: false },
+        ...{ signer: await TwinSigner.of("first"), core: new TwinValues(), clock: new ManualClock(noon) },
     })
-    await opened.periodic?.end(undefined)
+    const beacons = await opened.follow("a")
+    const external = { source: "chain a", statusCode: 0, value: new Uint8Array(64) }
+    await beacons.pulseOf({ ordinal: 1, time: noon, external })
 }
 
 async function close(): Promise<void> {
@@ -50,7 +52,7 @@ test("the last pulse is told, beside a running node and after it, and nothing is
     await makeOne()
     const found = {
         verdict: "ok",
-        says: "the last one is pulse 1 of chain 1, of 2027-12-31T12:00:00.000Z",
+        says: "the last one is pulse 1 of chain 2, of 2027-12-31T12:00:00.000Z",
     }
     expect(await look(noon)).toEqual(found)
     await close()

@@ -4,7 +4,8 @@
  *
  * 1. the local random values of this pulse and of the next one are kept;
  * 2. the message, which carries the first and the hash of the second, is kept as the chain's draft;
- * 3. the draft is signed, the same bytes however often it takes (RSASSA-PKCS1-v1_5 then gives the same signature);
+ * 3. the draft is signed, the same bytes however often it takes (RSASSA-PKCS1-v1_5 then gives the same signature), and
+ *    whatever certificate its key has meanwhile;
  * 4. the draft becomes a pulse, in one transaction, and only then does anybody see it.
  */
 import { verify } from "node:crypto"
@@ -12,7 +13,6 @@ import type { KeyObject } from "node:crypto"
 
 import { equalBytes, utf8 } from "@tallylight/crypto/bytes.js"
 import { sha512 } from "@tallylight/crypto/hash.js"
-import { UserError } from "@tallylight/node/user-error.js"
 import type { UnixMs } from "@tallylight/protocol/ports/clock.js"
 import {
     encodePulseMessage,
@@ -22,12 +22,12 @@ import {
     statusBits,
 } from "@tallylight/protocol/pulse/pulse.js"
 import type { LinkName, Pulse, PulseMessage } from "@tallylight/protocol/pulse/pulse.js"
-import { hasStatus, isGap, opensPrecommitment, requireLinks } from "@tallylight/protocol/pulse/trail.js"
+import { isGap, opensPrecommitment, requireLinks } from "@tallylight/protocol/pulse/trail.js"
 
 import type { Core, LocalValue } from "../core/core.ts"
 import { NotReady } from "../core/node-core.ts"
 import type { PulseSigner } from "../hsm/pulse-signer.ts"
-import { signerKey } from "./certificate.ts"
+import { certifies, signerKey } from "./certificate.ts"
 import { readTip } from "./chain-tip.ts"
 import type { ChainTip } from "./chain-tip.ts"
 import type { PublishedPulse } from "./pulse-reader.ts"
@@ -54,9 +54,16 @@ export type PulseRequest = {
     /** The beacon's ordinal; in a periodic chain, whose slots are the indices of its pulses, left out. */
     readonly slot?: number
     readonly external?: External | undefined
-    /** Nothing follows it. */
-    readonly last?: boolean
 }
+
+/** What a registration says of the pulses to come. */
+export type PulsePlan = {
+    readonly certificateId: Uint8Array
+    /** Whether the key, and whatever has part in their values, is. */
+    readonly hardware: boolean
+}
+
+export type MadePulse = { readonly slot: number; readonly certificateId: Uint8Array }
 
 export type PulseChain = {
     readonly store: PulseStore
@@ -66,7 +73,13 @@ export type PulseChain = {
     /** Without a slash at its end. */
     readonly baseUrl: string
     readonly signer: PulseSigner
-    readonly certificateId: Uint8Array
+    /** Whether a source of the values that are drawn now is simulated. */
+    readonly simulated: boolean
+    readonly certificates: {
+        readonly hardware: Uint8Array
+        /** Named as long as such a source has part in a value that is still to be opened. */
+        readonly simulated: Uint8Array
+    }
     readonly core: Pick<Core, "localValue">
 }
 
@@ -81,8 +94,8 @@ export class PulseMaker {
     }
 
     /**
-     * The chain's next pulse; or that of the slot, where it has one; or, in a periodic chain, the last one, where that
-     * is not before the time. Rejects with {@link PulseDelayed} where trying again may help.
+     * The chain's next pulse; or that of the slot, where it has one; or, in a periodic chain, the last one, where the
+     * time is within a period of that. Rejects with {@link PulseDelayed} where trying again may help.
      */
     make(request: PulseRequest): Promise<PublishedPulse> {
         return this.#inTurn(async () => {
@@ -92,14 +105,28 @@ export class PulseMaker {
         })
     }
 
-    /** Publishes what was begun before a crash, as `make` does first. */
-    resume(): Promise<void> {
-        return this.#inTurn(() => this.#finish())
-    }
-
     /** undefined where the chain has no pulse yet. */
     tip(): Promise<ChainTip | undefined> {
         return readTip(this.#chain.store.published, this.#chain.chain)
+    }
+
+    /** Of the last pulse that there is, or that was begun and is going to be: not where its key is gone. */
+    async lastMade(): Promise<MadePulse | undefined> {
+        const { store, chain } = this.#chain
+        const draft = await store.draft(chain)
+        if (draft !== undefined && (await this.#canSign(draft)))
+            return { slot: draft.slot, certificateId: draft.message.certificateId }
+        const last = await store.published.last(chain)
+        return last && { slot: last.slot, certificateId: last.pulse.certificateId }
+    }
+
+    async plan(): Promise<PulsePlan> {
+        const { store, chain, signer, simulated, certificates } = this.#chain
+        const isSimulated = simulated || (await store.chainsWithSimulated()).includes(chain)
+        return {
+            certificateId: isSimulated ? certificates.simulated : certificates.hardware,
+            hardware: !signer.simulated && !isSimulated,
+        }
     }
 
     /** Whether a later slot has its pulse, and this one has none. */
@@ -133,9 +160,11 @@ export class PulseMaker {
         { slot, time, external }: PulseRequest,
         tip: ChainTip | undefined,
     ): Promise<PublishedPulse | undefined> {
-        const { store, chain } = this.#chain
+        const { store, chain, period } = this.#chain
         if (tip === undefined) return undefined
-        if (slot === undefined) return time <= tip.trail.timeStamp ? store.published.last(chain) : undefined
+        // A draft may have become the last one just now, later than the period that it was begun in.
+        if (slot === undefined)
+            return time < tip.trail.timeStamp + period ? store.published.last(chain) : undefined
         if (slot > tip.slot) return undefined
         const made = await store.published.bySlot(chain, slot)
         if (made === undefined) throw new RangeError(`slot ${slot} was passed without a pulse`)
@@ -145,22 +174,27 @@ export class PulseMaker {
     }
 
     async #finish(): Promise<void> {
-        const { store, chain, certificateId } = this.#chain
+        const { store, chain } = this.#chain
         const draft = await store.draft(chain)
         if (draft === undefined) return
-        if (equalBytes(draft.message.certificateId, certificateId)) await this.#sign(draft)
+        if (await this.#canSign(draft)) await this.#sign(draft)
         // Its key is gone, and nobody saw it: whatever is published was first made a pulse.
         else await store.dropDraft(chain)
     }
 
+    /** By the key and not by the certificate: what a key may have signed, it signs as no other message. */
+    async #canSign({ message }: Draft): Promise<boolean> {
+        const der = await this.#chain.store.published.certificate(message.certificateId)
+        return der !== undefined && certifies({ der }, this.#chain.signer)
+    }
+
     async #draft(request: PulseRequest, tip: ChainTip | undefined): Promise<Draft> {
-        const { store, chain, period, signer, certificateId } = this.#chain
-        if (tip !== undefined && hasStatus(tip.trail, "lastPulse"))
-            throw new UserError(`pulse chain ${chain} has ended; give a new one another chainIndex`)
+        const { store, chain, period, signer } = this.#chain
         const pulseIndex = tip === undefined ? 1 : tip.trail.pulseIndex + 1
         const slot = request.slot ?? pulseIndex
         const local = await this.#localValue(slot)
-        const next = request.last === true ? undefined : await this.#localValue(slot + 1)
+        const next = await this.#localValue(slot + 1)
+        const { certificateId } = await this.plan()
         const { external } = request
         const message = {
             uri: this.#uri(pulseIndex),
@@ -178,12 +212,11 @@ export class PulseMaker {
                 value: external?.value ?? noValue,
             },
             links: requireLinks(tip?.trail),
-            precommitmentValue: next === undefined ? noValue : precommitmentOf(next.value),
+            precommitmentValue: precommitmentOf(next.value),
             statusCode: 0,
         }
-        const statusCode = statusOf(message, tip, slot) | (request.last === true ? statusBits.lastPulse : 0)
         const draft = {
-            message: { ...message, statusCode },
+            message: { ...message, statusCode: statusOf(message, tip, slot) },
             linkUris: this.#linkUris(tip),
             simulated: signer.simulated || local.simulated,
             slot,
@@ -243,11 +276,8 @@ export class PulseMaker {
 
 function timeAfter(tip: ChainTip | undefined, time: UnixMs, period: number): UnixMs {
     if (tip === undefined) return time
-    const earliest = tip.trail.timeStamp + Math.max(period, 1)
-    if (time >= earliest) return time
-    if (period > 0) throw new RangeError("a pulse is at least one period after the one before")
-    // The clock was set back, and a beacon is owed its pulse all the same.
-    return earliest
+    // Where the clock was set back, a beacon is owed its pulse all the same.
+    return Math.max(time, tip.trail.timeStamp + Math.max(period, 1))
 }
 
 /** Whatever of the status follows from the pulse before. */

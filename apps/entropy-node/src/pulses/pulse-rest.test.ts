@@ -38,7 +38,14 @@ beforeAll(async () => {
     const signer = await TwinSigner.of("first")
     const core = new TwinValues()
     await createPulses(join(folder, "pulses"))
-    pulses = await openPulses({ folder: join(folder, "pulses"), settings, signer, core, clock })
+    pulses = await openPulses({
+        folder: join(folder, "pulses"),
+        settings,
+        signer,
+        simulated: false,
+        core,
+        clock,
+    })
     for (const at of minutes) {
         await clock.setTime(start + at * minute)
         const end = new AbortController()

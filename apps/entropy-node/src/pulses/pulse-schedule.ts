@@ -1,6 +1,7 @@
 /**
- * When a periodic chain has its pulses: one for each multiple of its period since 1970, made within the period that it
- * begins or not at all. Whatever is done to the wall clock, no instant has two: where it is set back, the chain waits
+ * When a periodic chain has its pulses: one for each multiple of its period since 1970, begun within the period of that
+ * instant or not at all. What was begun is published whenever the holder of the key signs it, before any later one, and
+ * keeps its time: it may be hours late, and the pulse after it then says that there is a gap. Whatever is done to the wall clock, no instant has two: where it is set back, the chain waits
  * until time goes on from its last pulse; where it is set forward, there is a gap.
  */
 import type { Clock, UnixMs } from "@tallylight/protocol/ports/clock.js"
@@ -13,7 +14,7 @@ const lookMs = 1000
 export type ScheduledPulses = {
     /** The time of the chain's last pulse so far. */
     readonly last: UnixMs | undefined
-    /** Resolves to the time of what is the last pulse now. */
+    /** Resolves to the time of what is the last pulse now, which may be one that was begun long before. */
     readonly make: (time: UnixMs) => Promise<UnixMs>
     /** Told why the next pulse has to wait: once, until it is another reason, or a pulse was made. */
     readonly onDelay: (error: PulseDelayed) => void
@@ -55,12 +56,12 @@ function reasonOf({ message, cause }: PulseDelayed): string {
  * Resolves within the next period of which the pulse can follow one of the time `last`, to its first millisecond. A
  * clock that was set ahead for a while can make that take days: `onBehind` is told at each look at one behind `last`.
  */
-export async function awaitInstant(
+async function awaitInstant(
     clock: Clock,
     period: number,
     last: UnixMs | undefined,
-    signal?: AbortSignal,
-    onBehind: (error: PulseDelayed) => void = () => undefined,
+    signal: AbortSignal,
+    onBehind: (error: PulseDelayed) => void,
 ): Promise<UnixMs> {
     for (;;) {
         const now = clock.now()

@@ -67,8 +67,8 @@ export class PulseStore {
     }
 
     /**
-     * The index, `first` or above, of the chain that has the pulses of that followed one: a free one where there is
-     * none. One below `first` is left as it is, since it may have ended.
+     * The index, `first` or above, of the chain that has the pulses of that followed one: the lowest free one where
+     * there is none. One below `first` is left as it is: whoever raised that wants another one.
      */
     followerOf(followed: string, first: number): Promise<number> {
         return this.#change(async (writer) => {
@@ -78,8 +78,9 @@ export class PulseStore {
             )
             if (found !== undefined) return found.chain
             const [free] = await writer.all<{ chain: number }>(
-                "SELECT MAX(?, 1 + COALESCE(MAX(chain), 0)) AS chain FROM chains",
-                [first],
+                `SELECT MIN(chain) AS chain FROM (SELECT ? AS chain UNION SELECT chain + 1 FROM chains WHERE chain >= ?)
+                 WHERE chain NOT IN (SELECT chain FROM chains)`,
+                [first, first],
             )
             const chain = free?.chain ?? first
             await writer.run("INSERT INTO chains VALUES (?, ?)", [chain, followed])
@@ -95,6 +96,18 @@ export class PulseStore {
         if (row === undefined) return undefined
         const sources = row.sources.split("\n")
         return { value: new Uint8Array(row.value), sources, simulated: row.simulated === 1 }
+    }
+
+    /** Those with a value still to be opened in which a simulated source had part. */
+    async chainsWithSimulated(): Promise<readonly number[]> {
+        const last = "SELECT COALESCE(MAX(slot), -1) FROM pulses WHERE pulses.chain = chains.chain"
+        const rows = await this.#writer.all<{ chain: number }>(
+            `SELECT chain FROM chains WHERE EXISTS (
+                SELECT 1 FROM local_values AS ahead
+                WHERE ahead.chain = chains.chain AND slot > (${last}) AND simulated = 1
+            )`,
+        )
+        return rows.map(({ chain }) => chain)
     }
 
     /** Only once it is kept, for good, may anything of it be told. */

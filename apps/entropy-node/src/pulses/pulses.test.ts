@@ -26,8 +26,9 @@ import type { External, PulseDelayed } from "./pulse-maker.ts"
 import { pulseMetrics } from "../pulse-metrics.ts"
 import type { PublishedPulse, PulseReader } from "./pulse-reader.ts"
 import { createPulses, openPulses } from "./pulses.ts"
-import type { BeaconPulses, Pulses } from "./pulses.ts"
+import type { BeaconPulses, Pulses, PulsesOptions } from "./pulses.ts"
 import { pulseSettings } from "./settings.ts"
+import type { PulseSettings } from "./settings.ts"
 import { TwinSigner, TwinValues } from "./twin-parts.ts"
 
 const minute = 60_000
@@ -41,6 +42,11 @@ let clock: ManualClock
 let signer: TwinSigner
 let core: TwinValues
 let opened: Pulses | undefined
+const optionsWith = (changes: Partial<PulseSettings> = {}): PulsesOptions => ({
+    ...{ folder, settings: { ...settings, ...changes }, signer, core, clock },
+    simulated: core.simulated,
+})
+
 beforeEach(async () => {
     parent = await mkdtemp(join(tmpdir(), "tallylight-pulses-"))
     folder = join(parent, "pulses")
@@ -60,7 +66,7 @@ async function open(ms = minute): Promise<Pulses> {
     await opened?.close()
     opened = undefined
     const periodic = { ...settings.periodic, periodMs: ms }
-    opened = await openPulses({ folder, settings: { ...settings, periodic }, signer, core, clock })
+    opened = await openPulses(optionsWith({ periodic }))
     return opened
 }
 
@@ -270,28 +276,6 @@ describe("a periodic chain", () => {
         const back = await open()
         expect(back.certificate).toStrictEqual(pulses.certificate)
     })
-
-    test("ends with a pulse that says so and commits to nothing; only another chain comes after it", async () => {
-        const pulses = await open()
-        await running(pulses, () => until(async () => (await lastTime(pulses)) !== undefined))
-        const ending = pulses.periodic?.end(undefined)
-        await clock.advance(minute)
-        await ending
-        const [, last] = await faultless(pulses.reader)
-        expect(last?.pulse.statusCode).toBe(8)
-        expect(last?.pulse.precommitmentValue).toStrictEqual(new Uint8Array(64))
-        await clock.advance(minute)
-        await expect(running(pulses, () => until(() => false))).rejects.toThrow(
-            new UserError("pulse chain 1 has ended; give a new one another chainIndex"),
-        )
-        await pulses.close()
-        const periodic = { ...settings.periodic, chainIndex: 3 }
-        opened = await openPulses({ folder, settings: { ...settings, periodic }, signer, core, clock })
-        const next = opened
-        await running(next, () => until(async () => (await next.reader.last(3)) !== undefined))
-        expect(statuses(await faultless(next.reader, 3))).toStrictEqual([1])
-        expect((await next.reader.last("last"))?.pulse.chainIndex).toBe(3)
-    })
 })
 
 describe("a clock that is set", () => {
@@ -459,6 +443,151 @@ describe("a crash", () => {
         expect(found.map(({ pulse }) => pulse.certificateId)).toStrictEqual([again.certificate.id])
         expect(core.drawn.length).toBe(2)
     })
+
+    test("before a new certificate for the same key leaves the message that the key may have signed", async () => {
+        const beacons = await (await open()).follow("a")
+        const { pulse: first } = await beacons.pulseOf(beacon(1))
+        signer.fault = "silent"
+        const asked = signer.asked.length
+        void beacons.pulseOf(beacon(2))
+        await until(() => signer.asked.length > asked)
+        const begun = signer.asked.at(-1)
+        const start = clock.now()
+        signer = await TwinSigner.of("first")
+        await clock.advance(minute)
+        await opened?.close()
+        opened = await openPulses(optionsWith({ subject: "CN=another name" }))
+        const again = await opened.follow("a")
+        expect(await again.lastMade()).toStrictEqual({ slot: 2, certificateId: first.certificateId })
+        const { pulse: second } = await again.pulseOf(beacon(2))
+        const { pulse: third } = await again.pulseOf(beacon(3))
+        expect([second.timeStamp, second.certificateId]).toStrictEqual([start + 1, first.certificateId])
+        expect(third.certificateId).toStrictEqual(opened.certificate.id)
+        expect(third.certificateId).not.toStrictEqual(first.certificateId)
+        expect(signer.asked).toContain(begun)
+        expect(signer.asked.filter((message) => message.includes(toHex(utf8(second.uri))))).toHaveLength(1)
+        expect(statuses(await faultless(opened.reader, again.chain))).toStrictEqual([1, 0, 4])
+    })
+})
+
+describe("a period", () => {
+    test("may become longer over a pulse that was begun", async () => {
+        const pulses = await open()
+        await running(pulses, async (delays) => {
+            await until(async () => (await lastTime(pulses)) === clock.now())
+            await until(() => clock.waiting > 0)
+            signer.fault = "gone"
+            await clock.advance(minute)
+            await until(() => delays.length === 1)
+        })
+        const begun = clock.now()
+        signer.fault = "none"
+        const period = 2 * minute
+        // Of the longer period, and within one of the pulse that was begun.
+        const instant = begun + minute
+        expect(instant % period).toBe(0)
+        await clock.setTime(instant)
+        const again = await open(period)
+        await running(again, async () => {
+            await until(async () => (await lastTime(again)) === begun)
+            await until(() => clock.waiting > 0)
+            await nextPulse(again, period)
+            await nextPulse(again, period)
+        })
+        const found = await faultless(again.reader)
+        expect(statuses(found)).toStrictEqual([1, 0, 2, 0])
+        expect(found.slice(2).map(({ pulse }) => pulse.timeStamp)).toStrictEqual([
+            instant + period,
+            instant + 2 * period,
+        ])
+    })
+})
+
+describe("what a simulated source had part in", () => {
+    const isNamed = async (reader: PulseReader, certificateId: Uint8Array): Promise<boolean> => {
+        const der = await reader.certificate(certificateId)
+        return new X509Certificate(der ?? utf8("")).subject.includes("simulated: sources in software")
+    }
+    const says = async (reader: PulseReader, chain: number): Promise<readonly unknown[]> =>
+        Promise.all(
+            (await faultless(reader, chain)).map(async ({ pulse, simulated }) => [
+                simulated,
+                await isNamed(reader, pulse.certificateId),
+            ]),
+        )
+    const [ofSimulated, ofHardware] = [
+        [true, true],
+        [false, false],
+    ]
+
+    beforeEach(() => {
+        signer.simulated = false
+        core.simulated = true
+    })
+
+    test("is named so until all of it is opened, whatever sources there are by then", async () => {
+        const before = await open()
+        const beacons = await before.follow("a")
+        await beacons.commitmentsAhead(1, 4)
+        await beacons.pulseOf(beacon(1))
+        const old = await beacons.plan()
+        expect(old).toStrictEqual({ certificateId: before.certificate.id, hardware: false })
+        core.simulated = false
+        const now = await open()
+        const again = await now.follow("a")
+        for (const ordinal of [2, 3, 4]) {
+            expect(await again.plan()).toStrictEqual(old)
+            await again.pulseOf(beacon(ordinal))
+        }
+        expect(await again.plan()).toStrictEqual({ certificateId: now.certificate.id, hardware: true })
+        for (const ordinal of [5, 6]) await again.pulseOf(beacon(ordinal))
+        expect(await says(now.reader, again.chain)).toStrictEqual([
+            ...Array.from({ length: 4 }, () => ofSimulated),
+            ...[ofHardware, ofHardware],
+        ])
+        expect(statuses(await faultless(now.reader, again.chain))).toStrictEqual([1, 0, 0, 0, 4, 0])
+    })
+
+    test("is named so in pulses at fixed times", async () => {
+        const before = await open()
+        await running(before, () => until(async () => (await lastTime(before)) === clock.now()))
+        core.simulated = false
+        const now = await open()
+        await running(now, async () => {
+            await nextPulse(now, minute)
+            await nextPulse(now, minute)
+        })
+        expect(await says(now.reader, 1)).toStrictEqual([ofSimulated, ofSimulated, ofHardware])
+    })
+
+    test("is forgotten with what was passed over, and says nothing of other chains", async () => {
+        const before = await (await open()).follow("a")
+        await before.commitmentsAhead(1, 8)
+        core.simulated = false
+        const now = await open()
+        const [a, b] = [await now.follow("a"), await now.follow("b")]
+        expect([(await a.plan()).hardware, (await b.plan()).hardware]).toStrictEqual([false, true])
+        await a.pulseOf(beacon(12))
+        expect((await a.plan()).hardware).toBe(true)
+        expect(await says(now.reader, a.chain)).toStrictEqual([[false, true]])
+    })
+
+    test("is so while there is one, or where the key is in software", async () => {
+        const ofSources = await open()
+        const followed = await ofSources.follow("a")
+        expect(await followed.plan()).toStrictEqual({
+            certificateId: ofSources.certificate.id,
+            hardware: false,
+        })
+        expect(await isNamed(ofSources.reader, ofSources.certificate.id)).toBe(true)
+        core.simulated = false
+        signer.simulated = true
+        const ofKey = await open()
+        expect((await (await ofKey.follow("a")).plan()).hardware).toBe(false)
+        expect(await isNamed(ofKey.reader, ofKey.certificate.id)).toBe(false)
+        signer.simulated = false
+        expect((await (await (await open()).follow("a")).plan()).hardware).toBe(true)
+    })
 })
 
 describe("a chain with a pulse for each beacon", () => {
@@ -483,7 +612,7 @@ describe("a chain with a pulse for each beacon", () => {
             ...(await restarted.commitmentsAhead(37, 2)),
         ])
         await expect(restarted.commitmentsAhead(4, 1)).rejects.toThrow(RangeError)
-        expect(await restarted.lastOrdinal()).toBe(7)
+        expect((await restarted.lastMade())?.slot).toBe(7)
     })
 
     test("leaves out beacons that it missed, and says so", async () => {
@@ -505,21 +634,6 @@ describe("a chain with a pulse for each beacon", () => {
         await clock.advance(minute)
         expect(await again.pulseOf(beacon(1))).toStrictEqual(made)
         await expect(again.pulseOf(beacon(1, 99))).rejects.toThrow(/two histories/)
-    })
-
-    test("ends where it is told to, and another one follows under a higher number", async () => {
-        const beacons = await (await open()).follow("a")
-        await beacons.pulseOf(beacon(1))
-        await beacons.pulseOf({ ...beacon(2), last: true })
-        await expect(beacons.pulseOf(beacon(3))).rejects.toThrow(UserError)
-        await opened?.close()
-        const rounds = { ...settings.rounds, chainIndex: 7 }
-        opened = await openPulses({ folder, settings: { ...settings, rounds }, signer, core, clock })
-        const next = await opened.follow("a")
-        await next.pulseOf(beacon(3))
-        expect(next.chain).toBe(7)
-        expect(statuses(await faultless(opened.reader, 2))).toStrictEqual([1, 8])
-        expect(statuses(await faultless(opened.reader, 7))).toStrictEqual([1])
     })
 
     test("gives each pulse a time of its own, also where the clock stands or is set back", async () => {
@@ -545,10 +659,19 @@ describe("a chain with a pulse for each beacon", () => {
         expect((await again.follow("a")).chain).toBe(2)
         await faultless(again.reader, 2)
         await faultless(again.reader, 3)
-        const clash = { ...settings, periodic: { ...settings.periodic, chainIndex: 2 } }
+        // Above the lowest that is configured, the lowest one that is free.
         await again.close()
+        const periodic = { ...settings.periodic, chainIndex: 11 }
+        opened = await openPulses(optionsWith({ periodic }))
+        expect((await opened.follow("c")).chain).toBe(4)
+        await opened.close()
+        const rounds = { ...settings.rounds, chainIndex: 11 }
+        opened = await openPulses(optionsWith({ periodic: { ...periodic, enabled: false }, rounds }))
+        expect((await opened.follow("a")).chain).toBe(12)
+        await opened.close()
         opened = undefined
-        await expect(openPulses({ folder, settings: clash, signer, core, clock })).rejects.toThrow(
+        const clash = optionsWith({ periodic: { ...settings.periodic, chainIndex: 2 } })
+        await expect(openPulses(clash)).rejects.toThrow(
             new UserError(
                 "pulse chain 2 has pulses of the chain a already; give the new one another chainIndex",
             ),
@@ -560,8 +683,7 @@ describe("the node's address", () => {
     test("may change: older pulses keep their URIs, and links lead to where they are now", async () => {
         await (await (await open()).follow("a")).pulseOf(beacon(1))
         await opened?.close()
-        const moved = { ...settings, baseUrl: "https://beacon.example.org" }
-        opened = await openPulses({ folder, settings: moved, signer, core, clock })
+        opened = await openPulses(optionsWith({ baseUrl: "https://beacon.example.org" }))
         const { pulse } = await (await opened.follow("a")).pulseOf(beacon(2))
         expect((await opened.reader.at(2, 1))?.pulse.uri).toBe(
             "http://127.0.0.1:7730/beacon/2.0/chain/2/pulse/1",
@@ -578,7 +700,7 @@ describe("an operator's certificate", () => {
         const certificateFile = join(parent, "certificate.pem")
         const { der } = await makeCertificate(signer, "CN=from an authority", clock.now() - day)
         await writeFile(certificateFile, certificatePem(der))
-        opened = await openPulses({ folder, settings: { ...settings, certificateFile }, signer, core, clock })
+        opened = await openPulses(optionsWith({ certificateFile }))
         expect(opened.certificate.der).toStrictEqual(der)
         await (await opened.follow("a")).pulseOf(beacon(2))
         expect(statuses(await faultless(opened.reader, 2))).toStrictEqual([1, 4])
@@ -586,7 +708,7 @@ describe("an operator's certificate", () => {
 
     test("that is another key's, or is not there, is refused", async () => {
         const certificateFile = join(parent, "certificate.pem")
-        const refused = { folder, settings: { ...settings, certificateFile }, signer, core, clock }
+        const refused = optionsWith({ certificateFile })
         await expect(openPulses(refused)).rejects.toThrow(
             new UserError(`there is no certificate file ${certificateFile}`),
         )
@@ -606,7 +728,7 @@ describe("a key in software", () => {
         expect(await createPulseKey(folder, key)).toBe(join(folder, "pulse-key.pem"))
         expect(await readFile(join(folder, "pulse-key.pem"))).toStrictEqual(made)
         const software = await openPulseKey(folder, key)
-        opened = await openPulses({ folder, settings, signer: software, core, clock })
+        opened = await openPulses({ ...optionsWith(), signer: software })
         const { simulated } = await (await opened.follow("a")).pulseOf(beacon(1))
         expect(simulated).toBe(true)
         await faultless(opened.reader, 2)
@@ -616,7 +738,7 @@ describe("a key in software", () => {
 describe("the file of pulses", () => {
     test("has one that makes them at a time", async () => {
         await open()
-        await expect(openPulses({ folder, settings, signer, core, clock })).rejects.toThrow(FolderInUse)
+        await expect(openPulses(optionsWith())).rejects.toThrow(FolderInUse)
     })
 
     test("is for its owner alone, with what SQLite puts beside it", async () => {
@@ -630,12 +752,12 @@ describe("the file of pulses", () => {
     test("is never made by opening it, nor over another one", async () => {
         await expect(createPulses(folder)).rejects.toThrow(/exists already/)
         await rm(join(folder, "pulses.db"))
-        await expect(openPulses({ folder, settings, signer, core, clock })).rejects.toThrow(UserError)
+        await expect(openPulses(optionsWith())).rejects.toThrow(UserError)
         expect((await readdir(folder)).filter((name) => name.startsWith("pulses.db"))).toStrictEqual([])
     })
 
     test("is not taken from another program, nor from a newer one of ours", async () => {
-        const again = () => openPulses({ folder, settings, signer, core, clock })
+        const again = () => openPulses(optionsWith())
         const path = join(folder, "pulses.db")
         await sql("PRAGMA user_version = 2")
         await expect(again()).rejects.toThrow(

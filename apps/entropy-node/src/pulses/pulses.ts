@@ -11,9 +11,9 @@ import type { PulseSigner } from "../hsm/pulse-signer.ts"
 import { isOwn, makeCertificate, parseCertificates } from "./certificate.ts"
 import type { Certificate } from "./certificate.ts"
 import { PulseMaker } from "./pulse-maker.ts"
-import type { External, PulseDelayed } from "./pulse-maker.ts"
+import type { External, MadePulse, PulseDelayed, PulsePlan } from "./pulse-maker.ts"
 import type { PublishedPulse, PulseReader } from "./pulse-reader.ts"
-import { awaitInstant, schedulePulses } from "./pulse-schedule.ts"
+import { schedulePulses } from "./pulse-schedule.ts"
 import { PulseStore } from "./pulse-store.ts"
 import type { PulseSettings } from "./settings.ts"
 import { startOfUnit } from "./utc-start.ts"
@@ -29,6 +29,8 @@ export type PulsesOptions = {
     readonly settings: PulseSettings
     /** Belongs to the caller, who closes it after the pulses. */
     readonly signer: PulseSigner
+    /** Whether a source of the core's values is: what they are in is named so. */
+    readonly simulated: boolean
     readonly core: Pick<Core, "localValue">
     readonly clock: Clock
 }
@@ -42,15 +44,15 @@ export type PeriodicPulses = {
         onDelay: (error: PulseDelayed) => void,
         signal: AbortSignal,
     ) => Promise<void>
-    /** Once `run` has ended: the chain's last pulse, which says so, at the next instant. There is none after it. */
-    readonly end: (external: External | undefined, signal?: AbortSignal) => Promise<PublishedPulse>
 }
 
 /** One pulse for each beacon of a followed chain, in their order. */
 export type BeaconPulses = {
     readonly chain: number
-    /** Of the last beacon that has its pulse. */
-    readonly lastOrdinal: () => Promise<number | undefined>
+    /** Of the last beacon that has its pulse, or whose pulse was begun by a key that is here. Its slot is the ordinal. */
+    readonly lastMade: () => Promise<MadePulse | undefined>
+    /** As the node has to be registered before the next pulse is begun; it changes with what they open. */
+    readonly plan: () => Promise<PulsePlan>
     /** Whether it was left out: a later one has its pulse, and it has none and never will. */
     readonly isPassed: (ordinal: number) => Promise<boolean>
     /**
@@ -67,13 +69,11 @@ export type BeaconToSign = {
     readonly ordinal: number
     readonly time: UnixMs
     readonly external: External
-    /** Whether the chain of pulses ends with this one. */
-    readonly last?: boolean
 }
 
 export type Pulses = {
     readonly reader: PulseReader
-    /** Of the key that signs now. */
+    /** Of the key that signs now, and of the sources that there are now. */
     readonly certificate: Certificate
     /** undefined where it is not enabled. */
     readonly periodic: PeriodicPulses | undefined
@@ -88,12 +88,17 @@ export async function createPulses(folder: string): Promise<void> {
     await PulseStore.create(pulsesFile(folder))
 }
 
-export async function openPulses({ folder, settings, signer, core, clock }: PulsesOptions): Promise<Pulses> {
+export async function openPulses(options: PulsesOptions): Promise<Pulses> {
+    const { folder, settings, signer, simulated, core, clock } = options
     const store = await PulseStore.open(pulsesFile(folder))
     try {
-        const certificate = await currentCertificate(store, signer, settings, clock)
+        const certificate = await currentCertificate(store, options, simulated)
+        // What a simulated source had part in is named so to its end, also where there is hardware in its place.
+        const hasSimulated = simulated || (await store.chainsWithSimulated()).length > 0
+        const named = hasSimulated ? await currentCertificate(store, options, true) : certificate
+        const certificates = { hardware: certificate.id, simulated: named.id }
         const { baseUrl, periodic, rounds } = settings
-        const common = { store, baseUrl, signer, certificateId: certificate.id, core }
+        const common = { store, baseUrl, signer, simulated, certificates, core }
         const makers = new Map<number, PulseMaker>()
         const makerOf = (chain: number, period: number): PulseMaker => {
             const maker = makers.get(chain) ?? new PulseMaker({ ...common, chain, period })
@@ -124,19 +129,13 @@ function periodicPulses(
     { chainIndex, periodMs }: PulseSettings["periodic"],
     clock: Clock,
 ): PeriodicPulses {
-    const lastTime = async (): Promise<UnixMs | undefined> => (await maker.tip())?.trail.timeStamp
     return {
         chain: chainIndex,
         async run(external, onDelay, signal) {
             const make = async (time: UnixMs): Promise<UnixMs> =>
                 (await maker.make({ time, external: external() })).pulse.timeStamp
-            await schedulePulses(clock, periodMs, { last: await lastTime(), make, onDelay }, signal)
-        },
-        async end(external, signal) {
-            // A draft from before a crash comes first, and is not the last one.
-            await maker.resume()
-            const time = await awaitInstant(clock, periodMs, await lastTime(), signal)
-            return maker.make({ time, external, last: true })
+            const last = (await maker.tip())?.trail.timeStamp
+            await schedulePulses(clock, periodMs, { last, make, onDelay }, signal)
         },
     }
 }
@@ -144,21 +143,25 @@ function periodicPulses(
 function beaconPulses(maker: PulseMaker, chain: number): BeaconPulses {
     return {
         chain,
-        lastOrdinal: async () => (await maker.tip())?.slot,
+        lastMade: () => maker.lastMade(),
+        plan: () => maker.plan(),
         isPassed: (ordinal) => maker.isPassed(ordinal),
         pulseOf: ({ ordinal, ...beacon }) => maker.make({ slot: ordinal, ...beacon }),
         commitmentsAhead: (first, count) => maker.commitments(first, count),
     }
 }
 
-/** The same for the same key and configuration: what is made is made once. */
+/** The same for the same key, configuration and kind of sources: what is made is made once. */
 async function currentCertificate(
     store: PulseStore,
-    signer: PulseSigner,
-    { certificateFile, subject }: PulseSettings,
-    clock: Clock,
+    { settings, signer, clock }: PulsesOptions,
+    simulated: boolean,
 ): Promise<Certificate> {
+    const { certificateFile } = settings
     if (certificateFile === undefined) {
+        // Of a key in software its certificate says so anyway.
+        const ending = simulated && !signer.simulated ? ", OU=simulated: sources in software" : ""
+        const subject = `${settings.subject}${ending}`
         const known = (await store.certificates()).find((one) => isOwn(one, signer, subject))
         if (known !== undefined) return known
         // A pulse may be of the instant before now, and the clock may be set back a little.

@@ -36,7 +36,7 @@ export const pulseSettings = z
         rounds: z
             .strictObject({
                 enabled: z.boolean().default(true),
-                /** Of the first; others get the next free ones. */
+                /** The lowest that they may have: the first chain gets it, others the next free ones. */
                 chainIndex: chainIndex.default(2),
             })
             .prefault({}),

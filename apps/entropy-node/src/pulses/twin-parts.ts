@@ -22,7 +22,8 @@ async function generate() {
 export class TwinSigner implements PulseSigner {
     readonly modulus: Uint8Array
     readonly exponent = 65_537
-    readonly simulated = true
+    /** As with a key in software; a test may have it otherwise. */
+    simulated = true
     readonly facts = { software: true }
     /** What it was asked to sign, in hexadecimal digits, also while it was gone. */
     readonly asked: string[] = []
@@ -60,12 +61,14 @@ export class TwinValues implements Pick<Core, "localValue"> {
     readonly drawn: LocalValue[] = []
     /** How many more it gives before too few sources are healthy. */
     left = Infinity
+    /** Whether a source of them is. */
+    simulated = false
     readonly #random = seededRandom("local values")
 
     localValue(): Promise<LocalValue> {
         if (this.left === 0) return Promise.reject(new NotReady(["one of two sources is healthy"]))
         this.left -= 1
-        const value = { value: this.#random(64), sources: ["chip", "diode"], simulated: false }
+        const value = { value: this.#random(64), sources: ["chip", "diode"], simulated: this.simulated }
         this.drawn.push(value)
         return Promise.resolve(value)
     }
