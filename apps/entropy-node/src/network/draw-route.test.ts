@@ -6,9 +6,10 @@ import { drawAnswer, drawnBytes, drawPath, drawRequestJson } from "@tallylight/n
 import { makeLogger } from "@tallylight/node/logger.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
 import { seedSigner } from "@tallylight/protocol/chain/signer.js"
+import { parseStatement } from "@tallylight/protocol/round/statement.js"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import type { DrawnBytes } from "../core/core.ts"
-import { NotReady } from "../core/node-core.ts"
+import { NotReady, type SourceStatus } from "../core/node-core.ts"
 import { httpSettings } from "../http/settings.ts"
 import { startHttp } from "../http/start.ts"
 import type { Http } from "../http/start.ts"
@@ -17,10 +18,13 @@ import { TwinCore } from "../http/twin-core.ts"
 import { addDrawRoute } from "./draw-route.ts"
 
 class DrawnTwin extends TwinCore {
+    health: Partial<SourceStatus["health"]> = {}
+
     async draw(): Promise<DrawnBytes> {
         if (this.unready.length > 0) throw new NotReady(this.unready)
         const { time, sources } = await this.status()
-        return { bytes: new Uint8Array(drawnBytes).fill(7), time, sources, simulated: true }
+        const stated = sources.map((source) => ({ ...source, health: { ...source.health, ...this.health } }))
+        return { bytes: new Uint8Array(drawnBytes).fill(7), time, sources: stated, simulated: true }
     }
 }
 
@@ -77,6 +81,17 @@ test("a party's token pays for what it draws, and for nothing that it did not ge
     const refused = await draw(bearer)
     expect([refused.status, await refused.json()]).toMatchObject([429, { code: "budget-spent" }])
     expect((await draw({})).status).toBe(429)
+})
+
+test("a statement counts the failures of every test, the device's own among them", async () => {
+    core.health = {
+        ...{ repetitionFailures: 1, proportionFailures: 20 },
+        ...{ startupFailures: 300, selfTestFailures: 4000 },
+    }
+    const answer = await draw({ authorization: `Bearer ${party.token}` })
+    const statement = parseStatement(drawAnswer.parse(await answer.json()).statement)
+    const { sources } = statement?.of === "node" ? statement.account : { sources: [] }
+    expect(sources.map(({ failures }) => failures)).toEqual([4321, 4321])
 })
 
 test("a party of the socket draws free, whatever strangers used up", async () => {
