@@ -117,4 +117,22 @@ describe("a seed", () => {
         await amplifier.refresh()
         expect(amplifier.fresh).toBeDefined()
     })
+
+    test("stays in use, as long as it may, where there is another reason for which none can be had", async () => {
+        const first = await amplifier.refresh()
+        await clock.advance(600)
+        let asked = 0
+        core.seed = () => {
+            asked += 1
+            return Promise.reject(new Error("no answer"))
+        }
+        expect(amplifier.fresh).toBe(first)
+        await clock.advance(399)
+        expect(amplifier.fresh).toBe(first)
+        expect(amplifier.take(1)).toHaveLength(1)
+        await expect(amplifier.refresh()).rejects.toThrow("no answer")
+        expect(asked).toBeGreaterThanOrEqual(2)
+        await clock.advance(1)
+        expect(amplifier.fresh).toBeUndefined()
+    })
 })

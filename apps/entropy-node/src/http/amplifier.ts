@@ -4,6 +4,7 @@
  * as the seed is older than the setting allows, whichever process is asked.
  */
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
+import { NotReady } from "../core/node-core.ts"
 import type { GeneratorSeed, NodeCore } from "../core/node-core.ts"
 
 /** What Fortuna's generator is to this file: gives nothing before its first seed. */
@@ -64,7 +65,7 @@ export class Amplifier {
         const age = this.#clock.elapsed() - seeded.askedAt
         const { ms, bytes } = this.#limits
         if (age >= ms || this.#given >= bytes) return undefined
-        // Whether it fails is seen by whoever comes once this one is too old.
+        // Who comes next sees that there is no seed, where the node gives none; else this one is used until it is too old.
         if (age * 2 >= ms || this.#given * 2 >= bytes) this.refresh().catch(() => undefined)
         return seeded
     }
@@ -75,7 +76,10 @@ export class Amplifier {
         return { generatorMs: this.#clock.elapsed() - askedAt, poolMs }
     }
 
-    /** Resolves with a new seed in use; rejects with NotReady, and then the old one is not used any more. */
+    /**
+     * Resolves with a new seed in use. Rejects with NotReady, and then the old one is not used any more; where it rejects
+     * with anything else, nothing is known of the sources, and the old one is used as long as it is {@link fresh}.
+     */
     refresh(): Promise<Seeded> {
         this.#asking ??= this.#reseed().finally(() => (this.#asking = undefined))
         return this.#asking
@@ -118,8 +122,10 @@ export class Amplifier {
             this.#seeded = { ...facts, askedAt }
             return this.#seeded
         } catch (error) {
-            this.#seeded = undefined
-            this.#forgetPiece()
+            if (error instanceof NotReady) {
+                this.#seeded = undefined
+                this.#forgetPiece()
+            }
             throw error
         }
     }

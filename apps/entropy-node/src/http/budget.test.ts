@@ -12,7 +12,10 @@ beforeEach(() => {
 })
 
 test("a budget can be spent to its last byte, and a refused spending takes nothing", async () => {
-    expect(await book.spend("lab", budget, 60)).toEqual({ limit: 100, remaining: 40, resetSeconds: 60 })
+    expect(await book.spend("lab", budget, 60)).toEqual({
+        ...{ limit: 100, remaining: 40, resetSeconds: 60 },
+        period: 10,
+    })
     await clock.advance(12_500)
     const error: unknown = await book.spend("lab", budget, 41).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(BudgetSpent)
@@ -27,11 +30,20 @@ test("callers have budgets of their own", async () => {
 })
 
 test("what is given back can be spent again, and never makes more than the budget", async () => {
-    await book.spend("lab", budget, 100)
-    await book.refund("lab", budget, 30)
+    const { period } = await book.spend("lab", budget, 100)
+    await book.refund("lab", period, 30)
     expect(await book.spend("lab", budget, 30)).toMatchObject({ remaining: 0 })
-    await book.refund("lab", budget, 1000)
+    await book.refund("lab", period, 1000)
     await expect(book.spend("lab", budget, 101)).rejects.toThrow(BudgetSpent)
+})
+
+test("what is given back after its period has ended adds nothing to the next one", async () => {
+    const { period } = await book.spend("lab", budget, 100)
+    await clock.advance(60_000)
+    await book.refund("lab", period, 40)
+    expect(await book.spend("lab", budget, 100)).toMatchObject({ remaining: 0 })
+    await book.refund("lab", period, 40)
+    await expect(book.spend("lab", budget, 1)).rejects.toThrow(BudgetSpent)
 })
 
 test("a period begins at a whole number of periods since 1970, and with it the budget", async () => {

@@ -7,6 +7,9 @@ export type Budget = { readonly bytes: number; readonly periodSeconds: number }
 /** What is left to a caller: bytes, and seconds until the period ends. */
 export type Allowance = { readonly limit: number; readonly remaining: number; readonly resetSeconds: number }
 
+/** What is left after bytes were spent in that period, which {@link Budgets.refund} takes. */
+export type Spent = Allowance & { readonly period: number }
+
 export class BudgetSpent extends Error {
     override readonly name = "BudgetSpent"
     readonly allowance: Allowance
@@ -22,9 +25,9 @@ export class BudgetSpent extends Error {
 
 export interface Budgets {
     /** Rejects with {@link BudgetSpent} where fewer bytes are left, and then takes none. */
-    spend(caller: string, budget: Budget, bytes: number): Promise<Allowance>
-    /** Gives back what was spent and not handed out. */
-    refund(caller: string, budget: Budget, bytes: number): Promise<void>
+    spend(caller: string, budget: Budget, bytes: number): Promise<Spent>
+    /** Gives back what was spent in that period and not handed out; nothing once the period has ended. */
+    refund(caller: string, period: number, bytes: number): Promise<void>
 }
 
 type Account = { period: number; spent: number }
@@ -38,18 +41,18 @@ export class BudgetBook implements Budgets {
         this.#clock = clock
     }
 
-    spend(caller: string, budget: Budget, bytes: number): Promise<Allowance> {
+    spend(caller: string, budget: Budget, bytes: number): Promise<Spent> {
         const account = this.#account(caller, budget)
         if (bytes > budget.bytes - account.spent)
             return Promise.reject(new BudgetSpent(this.#left(account, budget)))
         account.spent += bytes
-        return Promise.resolve(this.#left(account, budget))
+        return Promise.resolve({ ...this.#left(account, budget), period: account.period })
     }
 
     /** What was spent in a period that has ended is gone with it. */
-    refund(caller: string, budget: Budget, bytes: number): Promise<void> {
-        const account = this.#account(caller, budget)
-        account.spent = Math.max(0, account.spent - bytes)
+    refund(caller: string, period: number, bytes: number): Promise<void> {
+        const account = this.#accounts.get(caller)
+        if (account?.period === period) account.spent = Math.max(0, account.spent - bytes)
         return Promise.resolve()
     }
 

@@ -17,7 +17,7 @@ export class Held {
     }
 
     /**
-     * Counts so many bytes until the response is over; before any of them is made. Throws a {@link Problem} `busy`.
+     * Counts so many bytes, as they will be written, until the response is over; before any of them is made. Throws a {@link Problem} `busy`.
      * Small ones always have room: connections bound them.
      */
     hold(response: ServerResponse, bytes: number): void {

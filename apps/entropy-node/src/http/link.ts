@@ -1,93 +1,31 @@
-/**
- * How a worker process asks the one that has the sources. Everything that crosses is plain data, which Node clones as
- * it is (cluster's "advanced" serialization).
- */
-import { NotReady, QueueEmpty } from "../core/node-core.ts"
-import type {
-    Consumption,
-    GeneratorSeed,
-    NodeCore,
-    NodeStatus,
-    QueueSettings,
-    RawBytes,
-} from "../core/node-core.ts"
-import { BudgetSpent } from "./budget.ts"
-import type { Allowance, Budget, Budgets } from "./budget.ts"
-import type { Counted } from "./counts.ts"
-import type { Forwarded, ForwardedAnswer, ForwardedRoute } from "./forward.ts"
-import type { Plan } from "./plan.ts"
+/** How a worker process asks the one that has the sources. */
+import type { Consumption, GeneratorSeed, NodeStatus, QueueSettings, RawBytes } from "../core/node-core.ts"
+import type { Budget, Spent } from "./budget.ts"
+import type { Forwarded, ForwardedAnswer } from "./forward.ts"
 import { Problem } from "./problem.ts"
-
-export interface Primary extends NodeCore, Budgets {
-    /** To a route that only the process with the sources has. */
-    forward(request: Forwarded): Promise<ForwardedAnswer>
-}
-
-type Question =
-    | { readonly name: "status" }
-    | { readonly name: "seed" }
-    | { readonly name: "raw"; readonly length: number }
-    | { readonly name: "setQueue"; readonly settings: Partial<QueueSettings> }
-    | { readonly name: "setConsumption"; readonly consumption: Consumption }
-    | {
-          readonly name: "spend" | "refund"
-          readonly caller: string
-          readonly budget: Budget
-          readonly bytes: number
-      }
-    | { readonly name: "forward"; readonly request: Forwarded }
-
-type Answers = {
-    readonly status: NodeStatus
-    readonly seed: GeneratorSeed
-    readonly raw: RawBytes
-    readonly setQueue: QueueSettings
-    readonly setConsumption: Consumption
-    readonly spend: Allowance
-    readonly refund: undefined
-    readonly forward: ForwardedAnswer
-}
-
-/** The errors that the other side answers differently; of any other, only the sentence crosses. */
-type Failed =
-    | { readonly name: "NotReady"; readonly reasons: readonly string[] }
-    | { readonly name: "QueueEmpty"; readonly available: number }
-    | { readonly name: "BudgetSpent"; readonly allowance: Allowance }
-    | { readonly name: "Error"; readonly message: string }
-
-export type ToPrimary =
-    | { readonly kind: "hello" }
-    | { readonly kind: "listening"; readonly urls: readonly string[] }
-    /** Nothing that is tried again would help; a sentence for the person at the terminal. */
-    | { readonly kind: "cannot"; readonly problem: string }
-    /** Showed while a request was answered; for the log. */
-    | { readonly kind: "defect"; readonly stack: string }
-    | { readonly kind: "counted"; readonly counted: Counted }
-    | { readonly kind: "ask"; readonly id: number; readonly question: Question }
-
-export type ToWorker =
-    | { readonly kind: "start"; readonly plan: Plan; readonly routes: readonly ForwardedRoute[] }
-    | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
-    | { readonly kind: "failed"; readonly id: number; readonly failed: Failed }
-    | { readonly kind: "stop" }
+import { errorOf } from "./questions.ts"
+import type { Answers, Primary, Question, ToPrimary, ToWorker } from "./questions.ts"
 
 type Asked = { readonly resolve: (value: never) => void; readonly reject: (error: Error) => void }
 
-/** The worker's side. */
 export class PrimaryLink implements Primary {
     readonly #send: (message: ToPrimary) => void
     readonly #most: number
     readonly #asked = new Map<number, Asked>()
     #lastId = 0
 
-    /** At most so many questions wait; whoever asks then gets a Problem `busy`. */
+    /**
+     * At most so many questions wait; whoever asks then gets a Problem `busy`. Only seeds, of which one is asked for at a
+     * time, and refunds, of which each follows a spending, are always asked for: requests of strangers shall not keep this
+     * process from bytes, or a caller from what it paid.
+     */
     constructor(send: (message: ToPrimary) => void, most: number) {
         this.#send = send
         this.#most = most
     }
 
     readonly status = (): Promise<NodeStatus> => this.#ask({ name: "status" })
-    readonly seed = (): Promise<GeneratorSeed> => this.#ask({ name: "seed" })
+    readonly seed = (): Promise<GeneratorSeed> => this.#askAlways({ name: "seed" })
     readonly raw = (length: number): Promise<RawBytes> => this.#ask({ name: "raw", length })
     readonly setQueue = (settings: Partial<QueueSettings>): Promise<QueueSettings> =>
         this.#ask({ name: "setQueue", settings })
@@ -95,10 +33,10 @@ export class PrimaryLink implements Primary {
         this.#ask({ name: "setConsumption", consumption })
     readonly forward = (request: Forwarded): Promise<ForwardedAnswer> =>
         this.#ask({ name: "forward", request })
-    readonly spend = (caller: string, budget: Budget, bytes: number): Promise<Allowance> =>
-        this.#ask<"spend">({ name: "spend", caller, budget, bytes })
-    readonly refund = (caller: string, budget: Budget, bytes: number): Promise<undefined> =>
-        this.#ask<"refund">({ name: "refund", caller, budget, bytes })
+    readonly spend = (caller: string, budget: Budget, bytes: number): Promise<Spent> =>
+        this.#ask({ name: "spend", caller, budget, bytes })
+    readonly refund = (caller: string, period: number, bytes: number): Promise<undefined> =>
+        this.#askAlways({ name: "refund", caller, period, bytes })
 
     settle(message: Extract<ToWorker, { kind: "answer" | "failed" }>): void {
         const asked = this.#asked.get(message.id)
@@ -114,63 +52,16 @@ export class PrimaryLink implements Primary {
             const problem = new Problem("busy", "this node has more to answer than it can; come again")
             return Promise.reject(problem)
         }
+        return this.#askAlways<Name>(question)
+    }
+
+    #askAlways<Name extends Question["name"]>(
+        question: Question & { readonly name: Name },
+    ): Promise<Answers[Name]> {
         return new Promise((resolve, reject) => {
             const id = (this.#lastId += 1)
             this.#asked.set(id, { resolve, reject })
             this.#send({ kind: "ask", id, question })
         })
-    }
-}
-
-/** The other side: what is sent back, whatever comes of it. */
-export async function answerQuestion(
-    primary: Primary,
-    { id, question }: Extract<ToPrimary, { kind: "ask" }>,
-): Promise<ToWorker> {
-    try {
-        return { kind: "answer", id, value: await answerTo(primary, question) }
-    } catch (error) {
-        return { kind: "failed", id, failed: failedOf(error) }
-    }
-}
-
-function answerTo(primary: Primary, question: Question): Promise<unknown> {
-    switch (question.name) {
-        case "status":
-            return primary.status()
-        case "seed":
-            return primary.seed()
-        case "raw":
-            return primary.raw(question.length)
-        case "setQueue":
-            return primary.setQueue(question.settings)
-        case "setConsumption":
-            return primary.setConsumption(question.consumption)
-        case "spend":
-            return primary.spend(question.caller, question.budget, question.bytes)
-        case "refund":
-            return primary.refund(question.caller, question.budget, question.bytes)
-        case "forward":
-            return primary.forward(question.request)
-    }
-}
-
-function failedOf(error: unknown): Failed {
-    if (error instanceof NotReady) return { name: "NotReady", reasons: error.reasons }
-    if (error instanceof QueueEmpty) return { name: "QueueEmpty", available: error.available }
-    if (error instanceof BudgetSpent) return { name: "BudgetSpent", allowance: error.allowance }
-    return { name: "Error", message: error instanceof Error ? error.message : String(error) }
-}
-
-function errorOf(failed: Failed): Error {
-    switch (failed.name) {
-        case "NotReady":
-            return new NotReady(failed.reasons)
-        case "QueueEmpty":
-            return new QueueEmpty(failed.available)
-        case "BudgetSpent":
-            return new BudgetSpent(failed.allowance)
-        case "Error":
-            return new Error(failed.message)
     }
 }

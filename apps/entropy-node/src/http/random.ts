@@ -3,7 +3,6 @@
  * response, before Fastify's router.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { NotReady } from "../core/node-core.ts"
 import { mostAtOnce, smallBytes } from "./amplifier.ts"
 import type { Seeded } from "./amplifier.ts"
 import { callerOf, checkHost } from "./caller.ts"
@@ -13,18 +12,13 @@ import type { Encoding } from "./encoding.ts"
 import { answerOf, Problem } from "./problem.ts"
 import { parse, randomQuery } from "./schema.ts"
 import { amplifiedList, paid, privately } from "./serving.ts"
-import type { OriginHeaders, Serving } from "./serving.ts"
+import type { OriginHeaders, Refund, Serving } from "./serving.ts"
+import { pieceBytes, stream } from "./stream.ts"
 import type { Caller } from "./tokens.ts"
 
 export const randomPath = "/v1/random"
 
 type Wanted = { readonly bytes: number; readonly encoding: Encoding }
-
-/**
- * Made at a time: so much stays in a core's cache. A multiple of 3, so that pieces of base64 join without padding between
- * them, and of whole blocks of AES.
- */
-const pieceBytes = 63 * 1024
 
 export function isRandom({ method, url }: IncomingMessage): boolean {
     if (method !== "GET" || url?.startsWith(randomPath) !== true) return false
@@ -69,8 +63,8 @@ async function giveOnce(
     const { amplifier } = serving
     // Whoever would get nothing spends nothing.
     if (amplifier.fresh === undefined) await amplifier.refresh()
-    await paid(serving, caller, wanted.bytes, async (allowance) =>
-        give(serving, response, wanted, amplifier.fresh ?? (await amplifier.refresh()), allowance),
+    await paid(serving, caller, wanted.bytes, async (allowance, refund) =>
+        give(serving, response, wanted, amplifier.fresh ?? (await amplifier.refresh()), allowance, refund),
     )
 }
 
@@ -93,10 +87,11 @@ function give(
     { bytes, encoding }: Wanted,
     seeded: Seeded,
     allowance?: OriginHeaders,
+    refund?: Refund,
 ): void {
     const { amplifier, counts } = serving
-    const holds = heldAtOnce(serving, response, bytes)
-    serving.held.hold(response, holds)
+    const holds = heldAtOnce(serving, response, bytes, encoding)
+    if (bytes > smallBytes) serving.held.hold(response, encodedLength(encoding, holds))
     const headers = amplifiedList(seeded, amplifier.ages(seeded))
     if (allowance !== undefined) headers.push(...Object.entries(allowance).flat())
     headers.push("content-type", mediaTypes[encoding])
@@ -115,59 +110,16 @@ function give(
         for (const piece of amplifier.takePieces(bytes, pieceBytes)) response.write(encoded(encoding, piece))
         response.end()
     } else {
-        // Half an answer is told by cutting it off: its length was promised.
-        stream(serving, response, { bytes, encoding }).catch((error: unknown) => {
-            if (!(error instanceof NotReady)) serving.onDefect(error)
-            response.destroy()
-        })
+        void stream(serving, response, bytes, encoding, refund)
     }
 }
 
-/** How many bytes may wait at a time for that response: all of them, or a piece. */
-function heldAtOnce({ held }: Serving, response: ServerResponse, bytes: number): number {
+/** How many bytes may wait at a time for that response, as they are before they are written: all of them, or a piece. */
+function heldAtOnce({ held }: Serving, response: ServerResponse, bytes: number, encoding: Encoding): number {
     // All streams of an HTTP/2 session together may hold no more than Node allows it: ten megabytes.
     const atMost = response.req.httpVersionMajor === 1 ? mostAtOnce : pieceBytes
-    return bytes <= Math.min(atMost, held.room) ? bytes : Math.min(bytes, pieceBytes)
-}
-
-/** Makes a piece when the one before has left: a client that stops reading has one piece waiting, and no more. */
-async function stream(
-    { amplifier, counts }: Serving,
-    response: ServerResponse,
-    { bytes, encoding }: Wanted,
-): Promise<void> {
-    const flow = new Flow(response)
-    for (let left = bytes; left > 0 && !flow.isOver;) {
-        if (amplifier.fresh === undefined) await amplifier.refresh()
-        const length = Math.min(left, pieceBytes)
-        const hasRoom = response.write(encoded(encoding, amplifier.take(length)))
-        counts.gave("fortuna", length)
-        left -= length
-        if (!hasRoom) await flow.room()
-    }
-    response.end()
-}
-
-/** HTTP/2's response says nowhere else that its client has gone. */
-class Flow {
-    isOver = false
-    #go: (() => void) | undefined
-
-    constructor(response: ServerResponse) {
-        response.on("drain", () => this.#go?.())
-        response.once("close", () => {
-            this.isOver = true
-            this.#go?.()
-        })
-    }
-
-    /** Resolves when more may be written, or the client has gone. */
-    room(): Promise<void> {
-        return new Promise((resolve) => {
-            this.#go = resolve
-            if (this.isOver) resolve()
-        })
-    }
+    const fits = bytes <= atMost && encodedLength(encoding, bytes) <= held.room
+    return fits ? bytes : Math.min(bytes, pieceBytes)
 }
 
 function refuse({ counts, onDefect }: Serving, response: ServerResponse, error: unknown): void {

@@ -499,8 +499,9 @@ describe("under which name it is asked", () => {
     })
 
     test("a configured name is answered, for a proxy in front", async () => {
-        await serve({ hostNames: ["rng.example"] })
-        expect(await ask("rng.example")).toBe(200)
+        await serve({ hostNames: ["rng.example", "My-Host"] })
+        for (const name of ["rng.example", "RNG.example", "My-Host", "my-host"])
+            expect(await ask(name)).toBe(200)
         expect(await ask("evil.example")).toBe(421)
     })
 
@@ -562,7 +563,10 @@ describe("tokens", () => {
         expect([data.status, data.headers.get("ratelimit-remaining")]).toEqual([200, "0"])
         expect((await ask(1)).status).toBe(429)
         expect((await post({ format: "int8" }, bearer(lab))).status).toBe(429)
-        expect((await fetch(`${url}/v1/sound`, { headers: bearer(lab) })).status).toBe(429)
+        const never = await fetch(`${url}/v1/sound`, { headers: bearer(lab) })
+        expect([never.status, never.headers.get("retry-after")]).toEqual([400, null])
+        expect(await never.json()).toMatchObject({ code: "malformed", facts: { most: 100 } })
+        expect((await ask(101)).status).toBe(400)
         expect((await fetch(`${url}/v1/random?bytes=100`, { headers: bearer(operator) })).status).toBe(200)
     })
 

@@ -7,7 +7,7 @@ import type { Admission } from "./caller.ts"
 import type { Connections } from "./connections.ts"
 import type { Counts } from "./counts.ts"
 import type { Held } from "./held.ts"
-import { allowanceHeaders } from "./problem.ts"
+import { allowanceHeaders, Problem } from "./problem.ts"
 import type { HttpSettings } from "./settings.ts"
 import type { Caller } from "./tokens.ts"
 import type { Turns } from "./turns.ts"
@@ -84,22 +84,32 @@ export function rawHeaders(origin: Omit<RawBytes, "bytes">): OriginHeaders {
     }
 }
 
+/** Gives back so many bytes of those that were paid for. */
+export type Refund = (bytes: number) => Promise<void>
+
 /**
- * What `make` gives, for which the caller pays; it gets the headers that say what is left. Where it fails, the caller
- * pays nothing. Rejects with BudgetSpent, and then nothing was made.
+ * What `make` gives, for which the caller pays; it gets the headers that say what is left, and a way to give back what
+ * is not handed out after all. Where it fails, the caller pays nothing. Rejects with BudgetSpent, or with a Problem where
+ * no period has so many bytes, and then nothing was made.
  */
 export async function paid<Made>(
     { budgets }: Pick<Serving, "budgets">,
     { name, budget }: Caller,
     bytes: number,
-    make: (allowance: OriginHeaders) => Made | Promise<Made>,
+    make: (allowance: OriginHeaders, refund?: Refund) => Made | Promise<Made>,
 ): Promise<Made> {
     if (budget === undefined) return make({})
-    const allowance = await budgets.spend(name, budget, bytes)
+    const most = budget.bytes
+    if (bytes > most) {
+        const detail = `this takes ${bytes} bytes, and ${name} has at most ${most} in a period`
+        throw new Problem("malformed", detail, { most })
+    }
+    const { period, ...allowance } = await budgets.spend(name, budget, bytes)
+    const refund: Refund = (unused) => budgets.refund(name, period, unused)
     try {
-        return await make(allowanceHeaders(allowance))
+        return await make(allowanceHeaders(allowance), refund)
     } catch (error) {
-        await budgets.refund(name, budget, bytes)
+        await refund(bytes)
         throw error
     }
 }

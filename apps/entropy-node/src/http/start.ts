@@ -103,7 +103,7 @@ async function startWorkers(
             setQueue: (settings) => core.setQueue(settings),
             setConsumption: (consumption) => core.setConsumption(consumption),
             spend: (caller, budget, bytes) => budgets.spend(caller, budget, bytes),
-            refund: (caller, budget, bytes) => budgets.refund(caller, budget, bytes),
+            refund: (caller, period, bytes) => budgets.refund(caller, period, bytes),
             forward: (request) => answerForwarded(inner, request),
         },
     })

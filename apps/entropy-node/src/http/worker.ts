@@ -6,7 +6,7 @@ import { Counts } from "./counts.ts"
 import { makeServing, openPorts } from "./doors.ts"
 import { addForwarded } from "./forward.ts"
 import { PrimaryLink } from "./link.ts"
-import type { ToPrimary, ToWorker } from "./link.ts"
+import type { ToPrimary, ToWorker } from "./questions.ts"
 
 const countsMs = 1000
 

@@ -10,9 +10,9 @@ import { UserError } from "@tallylight/node/user-error.js"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import type { Counts } from "./counts.ts"
 import type { ForwardedRoute } from "./forward.ts"
-import { answerQuestion } from "./link.ts"
-import type { Primary, ToPrimary, ToWorker } from "./link.ts"
 import type { Plan } from "./plan.ts"
+import { answerQuestion } from "./questions.ts"
+import type { Primary, ToPrimary, ToWorker } from "./questions.ts"
 
 export type Program = {
     /** Of worker.ts, as the caller's own loader would find it. */
