@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto"
 import { describe, expect, test } from "vitest"
 import {
-    attemptsAt,
     drawValues,
     floatDraw,
     integerDraw,
@@ -77,10 +76,9 @@ describe("integers of a range", () => {
         expect(new Set(counts.values()).size).toBe(1)
         const values = [...counts.keys()].sort((a, b) => (a < b ? -1 : 1))
         expect([values[0], values.at(-1)]).toEqual([min, max])
-        // At least every second attempt succeeds, and as many as it says.
+        // At least every second attempt succeeds.
         const accepted = [...counts.values()].reduce((sum, count) => sum + count, 0)
-        expect(draw.accepted).toBe(accepted / 256 ** draw.width)
-        expect(draw.accepted).toBeGreaterThanOrEqual(1 / 2)
+        expect(2 * accepted).toBeGreaterThanOrEqual(256 ** draw.width)
     })
 
     test("of 2^64, and of one more than 2^63, where half is rejected", () => {
@@ -160,77 +158,14 @@ describe("drawing many", () => {
         expect(values).toHaveLength(1000)
         const again = await counted().drawBytes(taken.bytes)
         const expected = [...again].map((byte) => byte & 7).filter((offset) => offset <= 5)
-        expect(values.map((value) => Number(value) - 1)).toEqual(expected.slice(0, 1000))
+        expect(values.map((value) => Number(value) - 1)).toEqual(expected)
     })
 
-    test("takes all at once, and again only where nearly everything was rejected", async () => {
-        const takes: number[] = []
-        // Of 0 to 4 in three bits, 7 is rejected.
-        const values = await drawValues(rangedDraw(0n, 4n), 3, (length) => {
-            takes.push(length)
-            return takes.length === 1 ? new Uint8Array(length).fill(7, 1) : new Uint8Array(length).fill(4)
-        })
-        expect(values).toEqual([0n, 4n, 4n])
-        const draw = rangedDraw(0n, 4n)
-        expect(takes).toEqual([attemptsAt(draw, 3), attemptsAt(draw, 2)])
-    })
-
-    test("draws no byte too many where nothing is rejected", async () => {
+    test("draws no byte too many", async () => {
         const { drawBytes, taken } = counted()
         await drawValues(integerDraw("int32"), 25, drawBytes)
         expect(taken.bytes).toBe(100)
         await drawValues(uuidDraw, 0, drawBytes)
         expect(taken.bytes).toBe(100)
-    })
-})
-
-describe("attempts", () => {
-    /** That fewer than `count` of the attempts succeed, summed up term by term. */
-    function tooFew(accepted: number, count: number, attempts: number): number {
-        let term = (1 - accepted) ** attempts
-        let sum = term
-        for (let k = 1; k < count; k += 1) {
-            term *= ((attempts - k + 1) / k) * (accepted / (1 - accepted))
-            sum += term
-        }
-        return sum
-    }
-
-    test.each([
-        [1 / 2, 1, 32],
-        [3 / 4, 1, 16],
-        [255 / 256, 1, 4],
-    ])("of which %d succeed, for one value: no more are made than must be", (accepted, count, attempts) => {
-        expect(attemptsAt({ accepted }, count)).toBe(attempts)
-        expect(tooFew(accepted, count, attempts)).toBeLessThanOrEqual(2 ** -32)
-        expect(tooFew(accepted, count, attempts - 1)).toBeGreaterThan(2 ** -32)
-    })
-
-    test.each([
-        [1 / 2, 2],
-        [129 / 256, 64],
-        [3 / 4, 64],
-        [201 / 256, 64],
-        [201 / 256, 300],
-        [255 / 256, 100],
-    ])(
-        "of which %d succeed, for %d values: fail once in 2^32 times, and are hardly too many",
-        (accepted, count) => {
-            const attempts = attemptsAt({ accepted }, count)
-            expect(tooFew(accepted, count, attempts)).toBeLessThanOrEqual(2 ** -32)
-            expect(tooFew(accepted, count, Math.max(count, Math.floor(0.9 * attempts)))).toBeGreaterThan(
-                2 ** -32,
-            )
-        },
-    )
-
-    test("are as many as values where none fails, and for none", () => {
-        expect(attemptsAt({ accepted: 1 }, 1000)).toBe(1000)
-        expect(attemptsAt({ accepted: 1 / 2 }, 0)).toBe(0)
-    })
-
-    test("of many values are a few percent more than those that succeed", () => {
-        expect(attemptsAt({ accepted: 3 / 4 }, 60_000)).toBeLessThan(1.03 * 80_000)
-        expect(attemptsAt({ accepted: 1 - 2 ** -40 }, 100_000)).toBeLessThan(100_010)
     })
 })

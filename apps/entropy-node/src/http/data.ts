@@ -1,13 +1,6 @@
 /** POST /api/v1/data: values of many formats out of raw or amplified bytes. */
 import type { ServerResponse } from "node:http"
-import {
-    attemptsAt,
-    drawValues,
-    floatDraw,
-    integerDraw,
-    rangedDraw,
-    uuidDraw,
-} from "@tallylight/entropy/draws.js"
+import { drawValues, floatDraw, integerDraw, rangedDraw, uuidDraw } from "@tallylight/entropy/draws.js"
 import type { Draw } from "@tallylight/entropy/draws.js"
 import { concatBytes } from "@tallylight/crypto/bytes.js"
 import type { RawBytes } from "../core/node-core.ts"
@@ -39,8 +32,7 @@ export async function makeData(
     const count = countOf(request, serving)
     const draw = drawOf(request)
     const bytes = count * (draw?.width ?? 1)
-    if (source === "trng")
-        refuseTooMuch(draw === undefined ? bytes : attemptsAt(draw, count) * draw.width, serving)
+    if (source === "trng") refuseTooMuch(bytes, serving)
     serving.held.hold(response, count * mostCharacters(request))
     // Whoever would get nothing anyway spends nothing; what fails later is given back.
     const origin = source === "fortuna" ? await amplifiedOrigin(serving) : rawOrigin(serving)
@@ -54,7 +46,7 @@ export async function makeData(
     })
 }
 
-/** Whoever would take the queue from others, also with attempts that are made in case some are rejected. */
+/** Whoever would take the queue from others. */
 function refuseTooMuch(bytes: number, { limits }: Serving): void {
     const most = limits.rawBytes
     if (bytes <= most) return
@@ -199,8 +191,8 @@ function rawOrigin({ core }: Serving): Origin {
             takes.push(origin)
             return bytes
         },
-        // Of one take, all or nothing. A second one, where nearly every attempt was rejected, may find the queue empty: what
-        // was taken is then lost, and costs the caller nothing.
+        // All or nothing, but for values that are drawn again where some were rejected: no byte more is taken than is needed,
+        // and if the queue is empty by then, what was taken is lost, and costs the caller nothing.
         atOnce: Infinity,
         headers: () => rawHeaders(together(takes)),
     }
