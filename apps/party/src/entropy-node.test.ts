@@ -306,6 +306,30 @@ test("whoever waited behind a failure does not wait for another one", async () =
     expect(told.filter((line) => line.includes("stays out"))).toHaveLength(4)
 })
 
+describe("how long a silent node is waited for", () => {
+    const nodeIn = (at: EntropyStandIn, leftMs: number): Promise<EntropyNode> => {
+        clock = new ManualClock(ledger.open().closesAt - leftMs)
+        return nodeAt(at, { mode: "preferred", timeoutMs: 3000 })
+    }
+
+    test("is less where less of the contribution window is left", async () => {
+        const at = await standIn()
+        at.reply = () => undefined
+        const [soon, late] = [await nodeIn(at, 9000), await nodeIn(at, 1200)]
+        const ended: string[] = []
+        await Promise.all([
+            draw(soon).then(() => ended.push("soon")),
+            draw(late).then(() => ended.push("late")),
+        ])
+        expect(ended).toEqual(["late", "soon"])
+    })
+
+    test("is something, also where the clock is ahead of the ledger's", async () => {
+        const node = await nodeIn(await standIn(), -3_600_000)
+        expect((await draw(node)).fromNode).toHaveLength(64)
+    })
+})
+
 test("a failure of another sort is told too", async () => {
     const at = await standIn()
     const node = await nodeAt(at)

@@ -7,7 +7,7 @@ import { drawAnswer, drawPath, drawRequestJson } from "@tallylight/node/draw-exc
 import type { DrawAnswer } from "@tallylight/node/draw-exchange.js"
 import { hasEntropyNodes } from "@tallylight/protocol/chain/genesis.js"
 import { judge } from "@tallylight/protocol/ledger/judge.js"
-import type { ChainState, OpenRound } from "@tallylight/protocol/ledger/state.js"
+import type { ChainState, Genesis, OpenRound } from "@tallylight/protocol/ledger/state.js"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import { contextOf } from "@tallylight/protocol/round/context.js"
 import type { RoundContext } from "@tallylight/protocol/round/context.js"
@@ -55,6 +55,9 @@ class DrawFailed extends Error {
 /** A thousand parties of one process, all elected, ask one after the other. */
 const atOnce = 8
 
+/** What of a contribution window there always is, whatever the clock says. */
+const leastMs = 1000
+
 /** After a failure nobody asks for so long: those who waited for their turn would all wait again. */
 const restMs = 500
 
@@ -85,7 +88,7 @@ export class EntropyNode implements Entropy {
         // On a chain of version 1 nobody could read a statement.
         const say = (statement: Uint8Array) => (hasEntropyNodes(genesis) ? statement : new Uint8Array())
         try {
-            const limitMs = genesis.parameters.contributionWindowMs / 2
+            const limitMs = this.#limit(genesis.parameters, current)
             const { bytes, statement } = await this.#ask(contextOf(chain, current), identity, limitMs)
             return { fromNode: bytes, statement: say(statement) }
         } catch (error) {
@@ -96,6 +99,13 @@ export class EntropyNode implements Entropy {
             this.#stayOut(identity, current.round)
             throw new NoEntropy(reason)
         }
+    }
+
+    /** Half of the time that is left to contribute: the other half is for contributing without the node. */
+    #limit({ contributionWindowMs }: Genesis["parameters"], { closesAt }: OpenRound): number {
+        const leftMs = Math.min(contributionWindowMs, closesAt - this.#clock.now())
+        // Where this clock is ahead of the ledger's, nothing seems to be left, and a node may answer at once.
+        return Math.max(leftMs, Math.min(contributionWindowMs, leastMs)) / 2
     }
 
     #stayOut(identity: Uint8Array, round: number): void {
