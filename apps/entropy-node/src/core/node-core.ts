@@ -117,7 +117,10 @@ export interface NodeCore {
     status(): Promise<NodeStatus>
     /** Rejects with {@link NotReady} while the node has too few healthy sources. */
     seed(): Promise<GeneratorSeed>
-    /** Exactly `length` raw bytes; rejects with {@link NotReady} or {@link QueueEmpty}, and then none was consumed. */
+    /**
+     * Exactly `length` raw bytes; rejects with {@link NotReady} or {@link QueueEmpty}, and then none was consumed, unless a
+     * source failed meanwhile.
+     */
     raw(length: number): Promise<RawBytes>
     setQueue(settings: Partial<QueueSettings>): Promise<QueueSettings>
     setConsumption(consumption: Consumption): Promise<Consumption>

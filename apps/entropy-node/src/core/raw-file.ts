@@ -40,7 +40,7 @@ const format: SqliteFormat = {
     `,
 }
 
-/** What SQLite waits for somebody else who has the file: a moment that all of the queue would wait with it. */
+/** Of every connection of ours. Emptying the log waits for nobody who reads it: all of the queue would wait too. */
 const busyMs = 5000
 
 export class RawFile {
