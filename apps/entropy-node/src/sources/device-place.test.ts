@@ -90,7 +90,6 @@ describe("two devices are not", () => {
             { ...token, environment: { CONF: "2" } },
         ],
         ["appliances", appliance, { ...appliance, url: "https://other.example" }],
-        ["appliances behind one gateway", appliance, { ...appliance, url: "https://qrng.example/2" }],
         ["servers at two ports", appliance, { ...appliance, url: "https://qrng.example:8443" }],
     ])("%s", async (_, one, other) => {
         expect(await refusal(one, other)).toBeUndefined()

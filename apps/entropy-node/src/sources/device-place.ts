@@ -18,13 +18,8 @@ export async function devicePlace(settings: SourceSettings): Promise<string | un
             return `token ${await placeOf(settings)}`
         case "qrng-http":
             // Whatever key it is asked with, and in whatever form it answers.
-            return `server ${addressOf(new URL(settings.url))}`
+            return `server ${new URL(settings.url).origin}`
     }
-}
-
-/** Behind one gateway several appliances differ in their path. */
-function addressOf({ origin, pathname }: URL): string {
-    return origin + pathname.replace(/\/$/, "")
 }
 
 /** Behind all links; as it is where there is nothing now. */
