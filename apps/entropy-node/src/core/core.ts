@@ -17,8 +17,6 @@ export type ConfiguredSource = {
     /** Declared bits of min-entropy per sample of `sampleBits` bits. */
     readonly minEntropy: number
     readonly sampleBits: SampleBits
-    /** Where the settings' pace does not suit it. */
-    readonly bytesPerSecond?: number | undefined
 }
 
 export type CoreOptions = {

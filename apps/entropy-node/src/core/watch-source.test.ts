@@ -33,9 +33,9 @@ afterEach(async () => {
 
 const settings = coreSettings.parse({ pace: { bytesPerSecond: 5000, idleBytesPerSecond: 50 } })
 
-function use(index: number, bytesPerSecond?: number): SourceUse {
+function use(index: number): SourceUse {
     const source = { name: "chip", driver: new ScriptedSource("chip"), minEntropy: 8, sampleBits: 8 } as const
-    return useOf({ ...source, ...(bytesPerSecond !== undefined && { bytesPerSecond }) }, index, {
+    return useOf(source, index, {
         ...{ settings, queue, clock: new ManualClock(), random: seededRandom("pauses") },
         log: makeLogger({ name: "entropy-node", level: "silent" }),
         meter: { ...noMeter, read: (name, bytes) => read.push(`${name} ${bytes}`) },
@@ -85,12 +85,11 @@ describe("of a source is read", () => {
     ] as const)("%s, while %i bytes wait: %i", async ([, waiting, bytes]) => {
         await queue.put({ bytes: chunk(waiting), source: "quantis", simulated: false })
         expect(use(1).demand()).toStrictEqual({ bytes, perSecond: 5000 })
-        expect(use(1, 123).demand()).toStrictEqual({ bytes, perSecond: 123 })
         expect(use(0).demand()).toStrictEqual({ bytes: 64, perSecond: 50 })
     })
 
     test("little while the queue is full", async () => {
         await queue.put({ bytes: chunk(1000), source: "quantis", simulated: false })
-        expect(use(1, 123).demand()).toStrictEqual({ bytes: 64, perSecond: 50 })
+        expect(use(1).demand()).toStrictEqual({ bytes: 64, perSecond: 50 })
     })
 })

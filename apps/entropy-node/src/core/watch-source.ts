@@ -35,7 +35,7 @@ export function watchSource(source: ConfiguredSource, index: number, to: Destina
 }
 
 export function useOf(
-    { name, driver: { simulated }, bytesPerSecond }: ConfiguredSource,
+    { name, driver: { simulated } }: ConfiguredSource,
     index: number,
     { settings: { pace }, clock, log, alarms, queue, pool, meter, onChanged }: Destination,
 ): SourceUse {
@@ -46,7 +46,7 @@ export function useOf(
         demand() {
             if (!isRaw || queue.room === 0) return { bytes: poolShare, perSecond: pace.idleBytesPerSecond }
             const bytes = poolShare + Math.min(queue.settings.chunk, queue.room)
-            return { bytes, perSecond: bytesPerSecond ?? pace.bytesPerSecond }
+            return { bytes, perSecond: pace.bytesPerSecond }
         },
         async take(bytes) {
             // A byte has one consumer: whoever buys raw bytes does not know what went into the pool.

@@ -109,17 +109,18 @@ export class WatchedSource {
     async fresh(bytes: number, signal: AbortSignal): Promise<Uint8Array> {
         signal.throwIfAborted()
         if (!this.healthy) throw this.#notHealthy()
+        let giveUp = (): void => undefined
         const read = new Promise<Uint8Array>((resolve, reject) => {
             const wanted = { bytes, signal, resolve, reject }
             this.#wanted.push(wanted)
-            const giveUp = (): void => {
+            giveUp = () => {
                 this.#wanted = this.#wanted.filter((other) => other !== wanted)
                 reject(signal.reason as Error)
             }
-            signal.addEventListener("abort", giveUp, { once: true })
         })
+        signal.addEventListener("abort", giveUp, { once: true })
         this.#wake()
-        return read
+        return read.finally(() => signal.removeEventListener("abort", giveUp))
     }
 
     status(): SourceStatus {
