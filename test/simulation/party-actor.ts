@@ -28,8 +28,7 @@ export class PartyActor extends Actor {
             new Lottery([party], session, state, this.clock, life.receipts, {
                 ...events,
                 onRegistered: (_, receipt) => this.keep(life, receipt),
-                onBarred: (_, removed) =>
-                    network.barred.push(`${this.name}: ${removed ? "removed" : "not admitted"}`),
+                onBarred: (_, bar) => network.barred.push(`${this.name}: ${bar}`),
                 onAnswered: (_, __, ___, receipt) => this.keep(life, receipt),
                 onRefused: (_, what, { code }) => network.refused.push(`${this.name}, ${what}: ${code}`),
             })

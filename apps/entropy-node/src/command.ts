@@ -13,6 +13,7 @@ import { entropyNodeConfig, sourceSettings } from "./config.ts"
 import type { EntropyNodeConfig, SourceSettings } from "./config.ts"
 import { doctorCommand } from "./doctor-command.ts"
 import { fillNodeDir, nodeIdentity } from "./node-dir.ts"
+import { revokeCommand } from "./revoke-command.ts"
 import { runNode } from "./run.ts"
 import type { RunningNode } from "./run.ts"
 
@@ -52,7 +53,9 @@ export function entropyNodeCommand(stop: AbortSignal): Command {
             const identity = await identityOf(data ?? defaultDir)
             process.stdout.write(`${json ? JSON.stringify({ identity }) : identity}\n`)
         })
-    return command.addCommand(doctorCommand(defaultDir, load, stop))
+    return command
+        .addCommand(revokeCommand(defaultDir, load, stop))
+        .addCommand(doctorCommand(defaultDir, load, stop))
 }
 
 async function identityOf(path: string): Promise<string> {

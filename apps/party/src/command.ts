@@ -13,6 +13,7 @@ import { z } from "zod"
 import { doctorCommand } from "./doctor-command.ts"
 import { entropyNodeSettings } from "./entropy-node-settings.ts"
 import { identityCommand } from "./identity-command.ts"
+import { revokeCommand } from "./revoke-command.ts"
 import { openEntropy, openParty, runParties } from "./run.ts"
 
 const defaultDir = "data/party"
@@ -58,6 +59,7 @@ export function partyCommand(stop: AbortSignal): Command {
     return command
         .addCommand(init)
         .addCommand(identityCommand(defaultDir))
+        .addCommand(revokeCommand(defaultDir, load, stop))
         .addCommand(doctorCommand(defaultDir, load, stop))
 }
 

@@ -4,18 +4,17 @@ import type { Step } from "@tallylight/protocol/session/replica.js"
 import type { ReceiptBook } from "@tallylight/protocol/session/receipts.js"
 import type { BrokenPromise } from "@tallylight/protocol/session/receipts.js"
 import type { Session } from "@tallylight/protocol/session/session.js"
-import { nameOf } from "@tallylight/protocol/ledger/state.js"
 import type { ChainState, OpenRound } from "@tallylight/protocol/ledger/state.js"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import { PeerRefused, Unanswered } from "@tallylight/protocol/wire/resp-error.js"
 import { NoEntropy } from "./entropy.ts"
-import type { Party } from "./party.ts"
+import type { Bar, Party } from "./party.ts"
 
 export type LotteryEvents = {
     readonly onRegistered: (party: Party, receipt: Receipt) => void
-    /** The operator has not admitted this party, or no longer; `removed` where it was registered before. */
-    readonly onBarred: (party: Party, removed: boolean) => void
+    /** This party can not register, or no longer. */
+    readonly onBarred: (party: Party, bar: Bar) => void
     readonly onAnswered: (party: Party, round: number, kind: string, receipt: Receipt) => void
     readonly onRefused: (party: Party, what: string, error: PeerRefused) => void
     readonly onBrokenPromise: (broken: BrokenPromise) => void
@@ -43,8 +42,8 @@ export class Lottery {
     readonly #busy = new Map<Party, object>()
     /** Who was told to stop asking for a registration, and is not admitted anew since. */
     readonly #refused = new Set<Party>()
-    /** Who was told that it is kept out, and not let in since. */
-    readonly #barred = new Set<Party>()
+    /** Who was told why it is kept out, and not let in since. */
+    readonly #barred = new Map<Party, Bar>()
 
     /** For one connection; the next one gets a new lottery. */
     constructor(
@@ -88,7 +87,10 @@ export class Lottery {
         const { current } = state
         const idle = this.#parties.filter((party) => !this.#busy.has(party))
         const unregistered = idle.filter(
-            (party) => !this.#refused.has(party) && !party.isBarred(state) && party.needsRegistration(state),
+            (party) =>
+                !this.#refused.has(party) &&
+                party.barredBy(state) === undefined &&
+                party.needsRegistration(state),
         )
         const asked = current?.phase === "open" ? idle.filter((party) => party.isAsked(current)) : []
         if (unregistered.length + asked.length === 0) return
@@ -103,10 +105,11 @@ export class Lottery {
 
     #tellBarred(state: ChainState): void {
         for (const party of this.#parties) {
-            if (!party.isBarred(state)) this.#barred.delete(party)
-            else if (!this.#barred.has(party)) {
-                this.#barred.add(party)
-                this.#events.onBarred(party, state.parties.has(nameOf(party.identity)))
+            const bar = party.barredBy(state)
+            if (bar === undefined) this.#barred.delete(party)
+            else if (this.#barred.get(party) !== bar) {
+                this.#barred.set(party, bar)
+                this.#events.onBarred(party, bar)
             }
         }
     }

@@ -26,6 +26,9 @@ import type { Entropy } from "./entropy.ts"
 
 export type PartyKeys = { readonly signer: Signer; readonly vrfSeed: Uint8Array }
 
+/** Not yet or no longer on a listed chain's list, which its operator may change; or ended for good by its own key. */
+export type Bar = "not admitted" | "removed" | "revoked"
+
 type Answer = EntryOf<"contribution"> | EntryOf<"abstention">
 
 /** The PDL shows another ticket for a round that this party has answered: two histories. */
@@ -56,9 +59,13 @@ export class Party {
         this.#entropy = entropy
     }
 
-    /** Whether the chain's operator keeps this party out, for now or since some entry. */
-    isBarred(state: ChainState): boolean {
-        return state.genesis.parameters.admission === "listed" && !state.admitted.has(nameOf(this.identity))
+    /** Why no registration of this party would be taken now; undefined where one would be. */
+    barredBy({ genesis, parties, admitted }: ChainState): Bar | undefined {
+        const name = nameOf(this.identity)
+        const party = parties.get(name)
+        if (party?.revoked === true) return "revoked"
+        if (genesis.parameters.admission !== "listed" || admitted.has(name)) return undefined
+        return party === undefined ? "not admitted" : "removed"
     }
 
     /** Renewed when half of it has passed, so that a party that is away for a while stays on the roster. */

@@ -24,6 +24,7 @@ import type { EntropyNodeSettings } from "./entropy-node-settings.ts"
 import { Lottery } from "./lottery.ts"
 import type { LotteryEvents } from "./lottery.ts"
 import { Party, TwoTickets } from "./party.ts"
+import type { Bar } from "./party.ts"
 
 /**
  * Party `number`, from 1. A number that was never used gets a folder with new keys; one that was, and has lost a
@@ -83,10 +84,15 @@ async function isFolder(path: string): Promise<boolean> {
 }
 
 const waits = "the party waits, and registers as soon as the ledger shows that it is admitted"
-const notAdmittedSentence = `this chain admits listed parties only: give this identity to its operator; ${waits}`
-const removedSentence =
-    "the operator has removed this party: it is on no roster from the next request on; " +
-    `ask the operator why; ${waits} again`
+const barSentences: Readonly<Record<Bar, string>> = {
+    "not admitted": `this chain admits listed parties only: give this identity to its operator; ${waits}`,
+    removed:
+        "the operator has removed this party: it is on no roster from the next request on; " +
+        `ask the operator why; ${waits} again`,
+    revoked:
+        "this party was revoked with its own key, which is for ever: it is on no roster of a later request; " +
+        "to take part again, make new keys in another folder with `tallylight party init`",
+}
 
 export async function runParties(
     follower: Follower,
@@ -105,8 +111,7 @@ export async function runParties(
             keep(party, receipt)
             log.info({ party: shortName(party.identity), index: receipt.index }, "registered")
         },
-        onBarred: (party, removed) =>
-            log.warn({ identity: toHex(party.identity) }, removed ? removedSentence : notAdmittedSentence),
+        onBarred: (party, bar) => log.warn({ identity: toHex(party.identity) }, barSentences[bar]),
         onAnswered: (party, round, kind, receipt) => {
             keep(party, receipt)
             log.info({ party: shortName(party.identity), round, index: receipt.index }, kind)

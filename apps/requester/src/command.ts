@@ -16,6 +16,7 @@ import { doctorCommand } from "./doctor-command.ts"
 import { keygenCommand } from "./keygen-command.ts"
 import { chainOf, makeKeys, readKeys } from "./keys.ts"
 import type { Membership } from "./keys.ts"
+import { revokeCommand } from "./revoke-command.ts"
 import { runRequester } from "./run.ts"
 
 const defaultDir = "data/requester"
@@ -54,6 +55,7 @@ export function requesterCommand(stop: AbortSignal): Command {
     return command
         .addCommand(init)
         .addCommand(keygenCommand(stop))
+        .addCommand(revokeCommand(defaultDir, load, stop))
         .addCommand(doctorCommand(defaultDir, load, stop))
 }
 

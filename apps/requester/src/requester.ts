@@ -6,7 +6,7 @@ import { equalBytes } from "@tallylight/crypto/bytes.js"
 import { encodePoint, ristretto255 } from "@tallylight/crypto/ristretto255.js"
 import { makeRequesterRegistration, makeSoloRegistration } from "@tallylight/protocol/chain/requester.js"
 import type { Signer } from "@tallylight/protocol/chain/signer.js"
-import type { EntryOf } from "@tallylight/protocol/ledger/entry.js"
+import type { Entry, EntryOf } from "@tallylight/protocol/ledger/entry.js"
 import { requireReceiptFor } from "@tallylight/protocol/ledger/receipt.js"
 import { nameOf } from "@tallylight/protocol/ledger/state.js"
 import type {
@@ -19,6 +19,8 @@ import type { Notebook } from "@tallylight/protocol/ports/notebook.js"
 import { makeRequest, requestsPerRequester } from "@tallylight/protocol/round/request.js"
 import type { Message, Receipt } from "@tallylight/protocol/wire/messages.js"
 import type { Peer } from "@tallylight/protocol/wire/peer.js"
+import { Refusal } from "@tallylight/protocol/wire/refusal.js"
+import { PeerRefused, respError } from "@tallylight/protocol/wire/resp-error.js"
 import { KeyHolder, sameCommitments } from "./key-holder.ts"
 import type { RequesterKeys } from "./keys.ts"
 
@@ -56,6 +58,10 @@ export class Requester {
         return requester === undefined || requester.revoked ? undefined : requester
     }
 
+    isEndedBy(entry: Entry): boolean {
+        return entry.kind === "revocation" && equalBytes(entry.identity, this.identity)
+    }
+
     needsRegistration(state: ChainState): boolean {
         const requester = this.registered(state)
         const half = state.genesis.parameters.registrationRounds / 2
@@ -63,8 +69,12 @@ export class Requester {
         return !sameCommitments(requester.commitments, this.#commitments)
     }
 
+    /** Rejects with PeerRefused also where the ledger shows already that its registration was ended for good. */
     async register(state: ChainState, peer: Peer): Promise<Receipt> {
-        const sequence = (state.requesters.get(nameOf(this.identity))?.sequence ?? -1) + 1
+        const former = state.requesters.get(nameOf(this.identity))
+        // As the server would; but there need be no number above that of a revocation to ask it with.
+        if (former?.revoked === true) throw new PeerRefused(respError(new Refusal("revoked")))
+        const sequence = (former?.sequence ?? -1) + 1
         const registration = this.#registration(state.chain, sequence)
         const { receipt } = await peer.request("ReqRegister", { role: "requester", ...registration })
         const sent = { ...registration, kind: "requester-registration", time: 0 } as const

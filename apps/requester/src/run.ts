@@ -95,7 +95,13 @@ export async function runRequester(
             given.clear()
             commission.attach(session)
         },
-        onSteps: (steps) => commission.take(steps),
+        onSteps: (steps) => {
+            if (!requester.asks && steps.some(({ entry }) => requester.isEndedBy(entry)))
+                log.warn(
+                    "this committee was revoked with its own key, which is for ever: no more rounds will come",
+                )
+            commission.take(steps)
+        },
         onVerdict: (id, verdict) => {
             const share = given.take(id)
             if (!("index" in verdict)) {
