@@ -7,13 +7,6 @@ import type { IncomingHttpHeaders } from "node:http"
 import type { FastifyInstance, HTTPMethods } from "fastify"
 import type { Door } from "./caller.ts"
 
-declare module "fastify" {
-    interface FastifyContextConfig {
-        /** Answered, and counted, in another process. */
-        forwarded?: boolean
-    }
-}
-
 /** Adds routes; answered in the process that has the sources, however many serve HTTP. */
 export type Plugin = (server: FastifyInstance) => void
 
@@ -45,8 +38,6 @@ export function collectRoutes(server: FastifyInstance): readonly ForwardedRoute[
     const routes: ForwardedRoute[] = []
     server.addHook("onRoute", ({ method, url, config, bodyLimit }) => {
         const methods = Array.isArray(method) ? method : [method]
-        // Fastify adds HEAD beside each GET by itself, here and there.
-        if (methods.every((name) => name === "HEAD")) return
         routes.push({ method: methods, url, open: config?.open === true, bodyLimit })
     })
     return routes
@@ -65,14 +56,18 @@ export function addForwarded(
         inner.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, parsed) => parsed(null, body))
         for (const { method, url, open, bodyLimit } of routes) {
             inner.route({
-                ...{ method, url, config: { open, forwarded: true } },
+                // HEAD too is answered there, which alone knows the length of what GET would give.
+                ...{ method, url, config: { open }, exposeHeadRoute: false },
                 ...(bodyLimit !== undefined && { bodyLimit }),
-                async handler({ raw, body, ip }, reply) {
+                async handler(request, reply) {
+                    const { raw, body, ip } = request
                     const answer = await forward({
                         ...{ door, method: raw.method ?? "GET", url: raw.url ?? "/", remoteAddress: ip },
                         headers: requestHeaders(raw.headers),
                         body: body instanceof Uint8Array ? body : new Uint8Array(),
                     })
+                    // What was answered elsewhere was counted there.
+                    request.counted = true
                     return reply.code(answer.status).headers(answer.headers).send(answer.body)
                 },
             })
@@ -96,7 +91,7 @@ export async function answerForwarded(
         ...{ method: method as "GET", url, headers, remoteAddress },
         ...(body.length > 0 && { payload: Buffer.from(body) }),
     })
-    return { status: statusCode, headers: answerHeaders(answered), body: rawPayload }
+    return { status: statusCode, headers: answerHeaders(method, answered), body: rawPayload }
 }
 
 /** HTTP/2's pseudo-headers are no headers to HTTP/1.1, where :authority is Host (RFC 9113 §8.3.1). */
@@ -110,12 +105,16 @@ function requestHeaders(headers: IncomingHttpHeaders): IncomingHttpHeaders {
 }
 
 /** Those of the connection between the processes are none of the client's. */
-const ofConnection = new Set(["connection", "keep-alive", "transfer-encoding", "content-length", "date"])
+const ofConnection = new Set(["connection", "keep-alive", "transfer-encoding", "date"])
 
-function answerHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string | string[]> {
+function answerHeaders(
+    method: string,
+    headers: Readonly<Record<string, unknown>>,
+): Record<string, string | string[]> {
     return Object.fromEntries(
         Object.entries(headers)
-            .filter(([name]) => !ofConnection.has(name))
+            // The length of a body is that of the one that is sent; of an answer to HEAD, that of GET's.
+            .filter(([name]) => !ofConnection.has(name) && (name !== "content-length" || method === "HEAD"))
             .map(([name, value]) => [name, Array.isArray(value) ? value.map(String) : String(value)]),
     )
 }

@@ -96,6 +96,7 @@ const asked: Readonly<Record<string, readonly Question[]>> = {
     "get /openapi.json": [["/openapi.json", 200]],
 }
 
+const poorBytes = 2 ** 20
 const log = makeLogger({ name: "entropy-node", level: "silent" })
 let folder: string
 let core: TwinCore
@@ -115,7 +116,7 @@ beforeAll(async () => {
         tokens: [
             { name: "operator", sha256: operator.sha256, admin: true },
             { name: "lab", sha256: lab.sha256 },
-            { name: "poor", sha256: poor.sha256, budget: { bytes: 1 } },
+            { name: "poor", sha256: poor.sha256, budget: { bytes: poorBytes, periodSeconds: 366 * 86_400 } },
         ],
     }
     await writeFile(tokensFile, JSON.stringify(file), { mode: 0o600 })
@@ -275,6 +276,8 @@ describe.each(Object.entries(asked))("%s", (name, questions) => {
 
     test("refuses as described where no bytes, no budget or no right is left", async () => {
         const [path, , body] = questions[0]!
+        // The last of its bytes, which are more than any of these takes.
+        await ask("get", `/v1/random?bytes=${poorBytes}`, undefined, tokens.poor.token)
         const poor = await ask(method, path, body, tokens.poor.token)
         const mayChange = method === "put" ? 403 : 200
         expect(poor.status).toBe(operation.responses["429"] === undefined ? mayChange : 429)

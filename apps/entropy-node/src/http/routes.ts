@@ -62,10 +62,11 @@ export async function addRoutes(server: FastifyInstance, serving: Serving, door:
     // Where it comes this far: as HEAD, for which nothing is drawn, or in a way that random.ts leaves to the router.
     server.route({
         ...{ method: ["GET", "HEAD"], url: randomPath },
-        handler({ raw, method }, reply) {
-            if (method === "HEAD") return reply.type("application/octet-stream").send()
+        handler(request, reply) {
+            if (request.method === "HEAD") return reply.type("application/octet-stream").send()
             reply.hijack()
-            answerRandom(serving, door, raw, reply.raw)
+            request.counted = true
+            answerRandom(serving, door, request.raw, reply.raw)
             return reply
         },
     })

@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify"
 import { callerOf, checkHost } from "./caller.ts"
 import type { Door } from "./caller.ts"
 import { answerOf, Problem } from "./problem.ts"
-import { randomPath } from "./random.ts"
 import { paid, privately } from "./serving.ts"
 import type { OriginHeaders, Serving } from "./serving.ts"
 import type { Caller } from "./tokens.ts"
@@ -16,6 +15,8 @@ declare module "fastify" {
     interface FastifyRequest {
         /** Who asks; undefined on open routes. */
         caller: Caller | undefined
+        /** Whether whoever answered it has counted it. */
+        counted: boolean
         /** What `make` gives, for which the caller pays so many bytes; see serving.ts. On routes that are not open. */
         paid: <Made>(bytes: number, make: (allowance: OriginHeaders) => Made | Promise<Made>) => Promise<Made>
     }
@@ -37,6 +38,7 @@ export function refuser({ onDefect }: Serving): Refuse {
 export function addRules(server: FastifyInstance, serving: Serving, door: Door, refuse: Refuse): void {
     const { admission, counts } = serving
     server.decorateRequest("caller", undefined)
+    server.decorateRequest("counted", false)
     server.decorateRequest("paid", function (bytes, make) {
         return paid(serving, known(this), bytes, make)
     })
@@ -54,10 +56,8 @@ export function addRules(server: FastifyInstance, serving: Serving, door: Door, 
         if (request.raw.httpVersionMajor === 2) reply.removeHeader("connection")
         next()
     })
-    server.addHook("onResponse", ({ method, routeOptions }, reply, next) => {
-        // What was answered elsewhere was counted there.
-        if (routeOptions.config.forwarded !== true && (routeOptions.url !== randomPath || method === "HEAD"))
-            counts.answered(method, routeOptions.url ?? "none", reply.statusCode)
+    server.addHook("onResponse", ({ method, routeOptions, counted }, reply, next) => {
+        if (!counted) counts.answered(method, routeOptions.url ?? "none", reply.statusCode)
         next()
     })
     server.setErrorHandler((error, _, reply) => refuse(error, reply))

@@ -64,12 +64,17 @@ const amount = {
         .meta({ description: "0, as LoKey's clients send it: what is handed out once has no pages." }),
 }
 
+const [least, most] = [-(2n ** 63n), 2n ** 64n - 1n]
+const needed = "an integer of at most 64 bits is needed, as a number or, in decimal, as a string"
 const bound = z.union(
     [
         z.int(),
-        z.string().regex(/^(0|-?[1-9][0-9]{0,18}|1[0-9]{19})$/, "an integer of at most 64 bits, in decimal"),
+        z
+            .string()
+            .regex(/^(0|-?[1-9][0-9]{0,18}|1[0-9]{19})$/, { abort: true })
+            .refine((text) => BigInt(text) >= least && BigInt(text) <= most, needed),
     ],
-    "an integer of at most 64 bits is needed, as a number or, in decimal, as a string",
+    needed,
 )
 
 export const dataRequest = z.discriminatedUnion("format", [

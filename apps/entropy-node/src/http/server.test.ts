@@ -284,6 +284,9 @@ describe("/api/v1/data", () => {
         const [least, most] = ["-9223372036854775808", "9223372036854775807"]
         const [value] = (await values({ format: "integer", min: least, max: most })) as [string]
         expect(BigInt(value) >= BigInt(least) && BigInt(value) <= BigInt(most)).toBe(true)
+        const greatest = "18446744073709551615"
+        expect(await values({ format: "integer", min: greatest, max: greatest })).toEqual([greatest])
+        expect(await values({ format: "integer", min: least, max: least })).toEqual([least])
         const safe = Number.MAX_SAFE_INTEGER
         const wide = (await values({ format: "integer", min: -safe, max: safe, count: 100 })) as number[]
         expect(wide.every((number) => Number.isSafeInteger(number))).toBe(true)
@@ -315,6 +318,17 @@ describe("/api/v1/data", () => {
         [{ format: "integer", min: "01", max: 1 }, "malformed", /^min: /],
         [{ format: "integer", min: "-0", max: 1 }, "malformed", /^min: /],
         [{ format: "integer", min: 0, max: 2 ** 53 }, "malformed", /^max: /],
+        [{ format: "integer", min: "x", max: 1 }, "malformed", /^min: an integer of at most 64 bits/],
+        [
+            { format: "integer", min: 0, max: "18446744073709551616" },
+            "malformed",
+            /^max: an integer of at most 64/,
+        ],
+        [
+            { format: "integer", min: "-9223372036854775809", max: 0 },
+            "malformed",
+            /^min: an integer of at most 64/,
+        ],
         [{ format: "integer", min: -1, max: "18446744073709551615" }, "malformed", /at most 2\^64 integers$/],
         [{ format: "binary", count: 65_537, source: "trng" }, "malformed", /^count: at most 65536 raw bytes/],
     ] as const)("refuses %j with %s and a sentence", async (body, expected, sentence) => {
@@ -671,6 +685,25 @@ test("closing ends connections that are idle or stuck", async () => {
     while ((await fortunaBytes()) === 0) await sleep(10)
     await http.close()
     await expect(fetch(`${url}/healthz`)).rejects.toThrow()
+})
+
+test("metrics count each answer once, also a refusal under another spelling of a path", async () => {
+    const wrong = { headers: { authorization: "Bearer x" } }
+    for (const path of ["/v1/random", "/v1/rando%6D", "/v1/random/none"]) await fetch(url + path, wrong)
+    await fetch(`${url}/v1/rando%6D`)
+    await fetch(`${url}/v1/rando%6D?bytes=0`)
+    await fetch(`${url}/v1/random`, { method: "HEAD" })
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    const counted = metrics
+        .split("\n")
+        .filter((line) => /answers_total.*route="(\/v1\/random|none)"/.test(line))
+    expect(counted.map((line) => line.slice(line.indexOf("{"))).sort()).toEqual([
+        '{method="GET",route="/v1/random",status="200"} 1',
+        '{method="GET",route="/v1/random",status="400"} 1',
+        '{method="GET",route="/v1/random",status="401"} 2',
+        '{method="GET",route="none",status="401"} 1',
+        '{method="HEAD",route="/v1/random",status="200"} 1',
+    ])
 })
 
 test("metrics say what was answered and given, and how the sources are", async () => {

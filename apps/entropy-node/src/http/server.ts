@@ -1,10 +1,7 @@
 /** One HTTP server of a serving process: plain, with TLS, or on a Unix socket. */
 import { createServer } from "node:http"
-import type { Server } from "node:http"
-import { createSecureServer } from "node:http2"
 import type { ServerHttp2Session } from "node:http2"
 import type { Socket } from "node:net"
-import { DEFAULT_CIPHERS } from "node:tls"
 import type { Credentials } from "@tallylight/node/tls-files.js"
 import { fastify } from "fastify"
 import type { FastifyInstance } from "fastify"
@@ -14,6 +11,7 @@ import type { Listener } from "./pipelining.ts"
 import { answerRandom, isRandom } from "./random.ts"
 import { addRoutes } from "./routes.ts"
 import { addRules, refuser } from "./rules.ts"
+import { secureServer } from "./secure-server.ts"
 import type { Serving } from "./serving.ts"
 
 /** Adds what is not every process's own: plugins themselves, or their routes in a worker. */
@@ -46,7 +44,7 @@ export async function makeServer(
                 else routed(request, response)
             })
             const server =
-                credentials === undefined ? createServer(answer) : secureServer(answer, credentials)
+                credentials === undefined ? createServer(answer) : secureServer(answer, credentials, serving)
             server.on("connection", keep)
             server.on("session", keep)
             serving.connections.watch(server)
@@ -55,7 +53,7 @@ export async function makeServer(
             // How often Node looks whether those two have passed: every 30 seconds if nobody says so.
             Object.assign(server, { connectionsCheckingInterval: Math.ceil(limits.requestMs / 4) })
             server.keepAliveTimeout = limits.idleMs
-            // Of a socket on which nothing moves: Node resets it with every byte that is taken.
+            // Of a socket on which nothing moves: Node resets it with every byte that is taken. For HTTP/2 see http2-limits.ts.
             server.setTimeout(limits.requestMs)
             return server
         },
@@ -76,15 +74,4 @@ export async function makeServer(
         await cut
     }
     return { http, close }
-}
-
-/** What is fastest of TLS 1.3 comes first: in software or hardware, AES-128 takes 10 rounds for the 14 of AES-256. */
-const ciphers = ["TLS_AES_128_GCM_SHA256", ...DEFAULT_CIPHERS.split(":")]
-
-/** HTTP/2 and HTTP/1.1, whichever the client prefers (ALPN). Its requests are those of node:http, as Fastify has it too. */
-function secureServer(answer: Listener, credentials: Credentials): Server {
-    const settings = { maxConcurrentStreams: 32 }
-    const options = { ...credentials, ciphers: [...new Set(ciphers)].join(":"), settings, allowHTTP1: true }
-    const server: unknown = createSecureServer(options, answer as never)
-    return server as Server
 }

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs"
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises"
 import { request as plainRequest } from "node:http"
-import { connect as connectHttp2 } from "node:http2"
+import { connect as connectHttp2, constants } from "node:http2"
 import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2"
 import { request as tlsRequest } from "node:https"
 import { createServer } from "node:net"
@@ -159,6 +159,22 @@ describe("TLS", () => {
         await new Promise((resolve) => socket.once("close", resolve))
         clearInterval(dripping)
         expect(answer).toMatch(/^HTTP\/1\.1 408 /)
+    })
+
+    test("a request that comes too slowly is cut over HTTP/2 too", { timeout: 20_000 }, async () => {
+        session.on("error", () => undefined).destroy()
+        await http?.close()
+        const tls = { certFile: join(folder, "cert.pem"), keyFile: join(folder, "key.pem") }
+        const [url = ""] = await start({ tls: { ...tls, port: 0 }, port: null, limits: { requestMs: 500 } })
+        session = connectHttp2(url, { ca: cert })
+        const stream = session.request({
+            ...{ ":path": "/api/v1/data", ":method": "POST", "content-type": "application/json" },
+        })
+        stream.on("error", () => undefined).resume()
+        const dripping = setInterval(() => stream.writable && stream.write("x"), 100)
+        await new Promise((resolve) => stream.once("close", resolve))
+        clearInterval(dripping)
+        expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL)
     })
 
     test("a foreign name is refused over HTTP/2 too, where :authority has it", async () => {

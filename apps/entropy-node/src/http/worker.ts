@@ -40,7 +40,8 @@ async function start({ plan, routes }: Extract<ToWorker, { kind: "start" }>): Pr
 /** Before anything is asked of the other process, so that metrics have what this one counted. */
 function report(): void {
     const counted = counts.take()
-    if (counted.answers.size > 0) send({ kind: "counted", counted })
+    // Streams give bytes long after they were answered.
+    if (counted.answers.size > 0 || counted.bytes.size > 0) send({ kind: "counted", counted })
 }
 
 process.on("message", (message: ToWorker) => {

@@ -1,10 +1,12 @@
 /** Worker processes serve HTTP for this one, which has the core. */
 import cluster from "node:cluster"
 import { once } from "node:events"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { existsSync } from "node:fs"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { setTimeout as sleep } from "node:timers/promises"
 import { makeLogger } from "@tallylight/node/logger.js"
 import { systemRandom } from "@tallylight/node/system-random.js"
@@ -172,7 +174,9 @@ test("plugins run in this process, and get requests as they came", async () => {
     ])
     expect((await fetch(`${url}/draw/party`, { method: "POST" })).status).toBe(401)
     expect((await ask("/beacon/2.0/pulse/none")).status).toBe(404)
-    expect((await fetch(`${url}/beacon/2.0/pulse/last`, { method: "HEAD" })).status).toBe(200)
+    const head = await fetch(`${url}/beacon/2.0/pulse/last`, { method: "HEAD" })
+    const length = String(JSON.stringify({ pid: process.pid }).length)
+    expect([head.status, head.headers.get("content-length"), await head.text()]).toEqual([200, length, ""])
 })
 
 test("metrics have what every worker counted", async () => {
@@ -185,6 +189,42 @@ test("metrics have what every worker counted", async () => {
     for (let times = 0; times < 10; times++) await ask("/v1/sound?seconds=0")
     while ((await given()) < before + 10) await sleep(50)
     expect(await given()).toBe(before + 10)
+})
+
+test("metrics have the bytes of a stream too, also those that it gave long after it was answered", async () => {
+    const bytes = 64 * 2 ** 20
+    const read = async (line: RegExp): Promise<number> =>
+        Number(line.exec(await (await ask("/metrics")).text())?.[1] ?? 0)
+    const streams = /answers_total\{method="GET",route="\/v1\/random",status="200"\} ([0-9]+)/
+    const given = /bytes_given_total\{source="fortuna"\} ([0-9]+)/
+    /** Once nothing more is reported of what was answered before: workers report every second. */
+    const settled = async (line: RegExp): Promise<number> => {
+        let [before, now] = [-1, await read(line)]
+        while (now !== before) {
+            await sleep(1100)
+            ;[before, now] = [now, await read(line)]
+        }
+        return now
+    }
+    const [answered, before] = [await settled(streams), await settled(given)]
+    const answer = await ask(`/v1/random?bytes=${bytes}`)
+    while ((await read(streams)) < answered + 1) await sleep(50)
+    expect(await read(given)).toBeLessThan(before + bytes)
+    expect((await answer.arrayBuffer()).byteLength).toBe(bytes)
+    while ((await read(given)) < before + bytes) await sleep(50)
+    expect(await read(given)).toBe(before + bytes)
+})
+
+test("what a worker refuses by itself is counted, also on a route of this process", async () => {
+    const refused = async (): Promise<number> => {
+        const metrics = await (await ask("/metrics")).text()
+        const line = /answers_total\{method="POST",route="\/draw\/:name",status="401"\} ([0-9]+)/
+        return Number(line.exec(metrics)?.[1] ?? 0)
+    }
+    const before = await refused()
+    for (let times = 0; times < 4; times++) await fetch(`${url}/draw/party`, { method: "POST" })
+    while ((await refused()) < before + 4) await sleep(50)
+    expect(await refused()).toBe(before + 4)
 })
 
 test("workers leave signals of the terminal to this process", async () => {
@@ -231,6 +271,58 @@ test("one that cannot listen in a dead one's place is replaced too, until it can
     await once(squatter, "close")
     while (!(await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined))?.ok) await sleep(50)
     await alone.close()
+})
+
+test("one that cannot be started in a dead one's place is started once it can", async () => {
+    const { workers } = http
+    const { deaths = 0 } = workers ?? {}
+    // The system refuses to start a process with a variable of this size (E2BIG of execve(2)).
+    process.env.TALLYLIGHT_LARGE = "x".repeat(2 ** 20)
+    process.kill(workers?.pids[0] ?? 0, "SIGKILL")
+    while (workers?.deaths !== deaths + 1) await sleep(5)
+    expect(() => cluster.fork()).toThrow("E2BIG")
+    // Some times that it is tried in vain.
+    await sleep(700)
+    expect(workers.pids).toHaveLength(1)
+    delete process.env.TALLYLIGHT_LARGE
+    while (workers.pids.length < 2) await sleep(10)
+    for (let times = 0; times < 8; times++) expect((await ask("/v1/random?bytes=8")).status).toBe(200)
+})
+
+test("one that dies while others still start is replaced too", async () => {
+    const [first, pid, go] = ["first", "pid", "go"].map((name) => join(folder, name))
+    // The first says when it listens; the others wait.
+    const program = join(folder, "slow-worker.mjs")
+    await writeFile(
+        program,
+        `import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+        import { setTimeout as sleep } from "node:timers/promises"
+        let isFirst = true
+        try { mkdirSync(${JSON.stringify(first)}) } catch { isFirst = false }
+        const send = process.send.bind(process)
+        process.send = (message, ...others) => {
+            const sent = send(message, ...others)
+            if (isFirst && message.kind === "listening")
+                send({ kind: "counted", counted: { answers: new Map(), bytes: new Map() } }, () =>
+                    writeFileSync(${JSON.stringify(pid)}, String(process.pid)))
+            return sent
+        }
+        while (!isFirst && !existsSync(${JSON.stringify(go)})) await sleep(5)
+        await import(${JSON.stringify(new URL("worker.ts", import.meta.url).href)})`,
+    )
+    const others = Object.keys(cluster.workers ?? {}).length
+    const starting = startHttp({
+        ...{ ...options, settings: { ...options.settings, socket: undefined, port: await freePort() } },
+        program: { ...options.program, url: pathToFileURL(program) },
+    })
+    while (!existsSync(pid ?? "") || (await readFile(pid ?? "", "utf8")) === "") await sleep(5)
+    process.kill(Number(await readFile(pid ?? "", "utf8")), "SIGKILL")
+    while (Object.keys(cluster.workers ?? {}).length > others + 1) await sleep(5)
+    await writeFile(go ?? "", "")
+    const { workers, close } = await starting
+    while (workers?.pids.length !== 2) await sleep(5)
+    expect(workers.deaths).toBe(1)
+    await close()
 })
 
 test("a port that is taken is told in a sentence, and no worker is left", async () => {

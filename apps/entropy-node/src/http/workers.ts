@@ -77,8 +77,13 @@ export class Workers {
         try {
             // A port of 0 becomes one that all of them share.
             const length = options.plan.settings.workers
-            const [urls = []] = await Promise.all(Array.from({ length }, () => workers.#fork()))
+            const [urls = []] = await Promise.all(
+                Array.from({ length }, async () => workers.#listening(workers.#spawn())),
+            )
             workers.#state = "running"
+            // Of those that listened, one may have died while another still started.
+            const missing = length - workers.#alive.size
+            for (let count = 0; count < missing; count++) workers.#died("a worker ended while others started")
             return { workers, urls }
         } catch (error) {
             await workers.close()
@@ -109,11 +114,16 @@ export class Workers {
         return [...this.#alive].flatMap(({ process: { pid } }) => pid ?? [])
     }
 
-    /** Resolves with its addresses once it listens. */
-    #fork(): Promise<readonly string[]> {
-        const { plan, primary, routes, counts, log } = this.#options
+    /** Throws where the system starts no more processes. */
+    #spawn(): Worker {
         const worker = cluster.fork({ ...memoryVariables, ...process.env })
         this.#alive.add(worker)
+        return worker
+    }
+
+    /** Resolves with its addresses once it listens. */
+    #listening(worker: Worker): Promise<readonly string[]> {
+        const { plan, primary, routes, counts, log } = this.#options
         return new Promise((resolve, reject) => {
             worker.on("message", (message: ToPrimary) => {
                 switch (message.kind) {
@@ -161,14 +171,31 @@ export class Workers {
         this.#alive.delete(worker)
         if (this.#state === "stopping" && this.#alive.size === 0) this.#allGone?.()
         // While they start, whoever starts them is told.
-        if (this.#state !== "running") return
+        if (this.#state === "running") this.#died(problem)
+    }
+
+    #died(problem: string): void {
         this.deaths += 1
         this.#options.log.error({ problem }, "worker replaced")
-        this.#options.clock
-            .sleep(pauseMs, this.#stopped.signal)
-            .then(() => this.#fork())
+        this.#replace()
+    }
+
+    #replace(): void {
+        this.#options.clock.sleep(pauseMs, this.#stopped.signal).then(
+            () => this.#startAnother(),
+            () => undefined,
+        )
+    }
+
+    #startAnother(): void {
+        if (this.#state !== "running") return
+        try {
             // One that ends before it listens is replaced like any other.
-            .catch(() => undefined)
+            this.#listening(this.#spawn()).catch(() => undefined)
+        } catch (err) {
+            this.#options.log.error({ err }, "worker cannot be started")
+            this.#replace()
+        }
     }
 }
 
