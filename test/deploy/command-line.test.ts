@@ -9,6 +9,7 @@ test.each([
     "pdl",
     "pdl init --config pdl.jsonc --data d",
     "pdl admit 00 11 --operator-key operator.key --url https://beacon.example.org",
+    "party revoke --data d --party 2 3 --yes",
     "entropy-node --simulated --data d",
     "entropy-node --data d identity --json",
     "observer verify-pulse --file a b --certificate c",

@@ -159,7 +159,7 @@ function requireRegistered(state: ChainState, identity: Uint8Array): void {
 
 function describe(state: ChainState, identity: Uint8Array, meaning: string): string {
     const until = registrationOf(state, identity)?.lastRound ?? 0
-    return `This ends a registration on ${inFull(state)}, until round ${until}:\n  ${toHex(identity)}\n${meaning}\n`
+    return `This ends a registration that lasts until round ${until}, on ${inFull(state)}:\n  ${toHex(identity)}\n${meaning}\n`
 }
 
 function inFull({ chain, genesis }: ChainState): string {
