@@ -1,6 +1,7 @@
 /** `requester revoke`: ends the registration of a requester, or of a committee, whose key somebody else may have. */
 import type { CommonOptions } from "@tallylight/node/cli.js"
-import { inStoppedDir, requireConsent, revoke } from "@tallylight/node/revocation.js"
+import { inStoppedDir, revoke } from "@tallylight/node/revocation.js"
+import { requireConsent } from "@tallylight/node/revocation-consent.js"
 import type { RevokeOptions } from "@tallylight/node/revocation.js"
 import type { ServerSettings } from "@tallylight/node/server-settings.js"
 import { UserError } from "@tallylight/node/user-error.js"

@@ -2,7 +2,7 @@ import { PassThrough } from "node:stream"
 import { toHex } from "@tallylight/crypto/bytes.js"
 import { Command, CommanderError } from "commander"
 import { describe, expect, test } from "vitest"
-import { confirm, requireConsent } from "./revocation.ts"
+import { confirm, requireConsent } from "./revocation-consent.ts"
 
 const identity = new Uint8Array(32).map((_, at) => 0xa0 + at)
 const beginning = toHex(identity).slice(0, 8)
@@ -52,11 +52,7 @@ describe("without anybody to ask", () => {
         const command = new Command("revoke").exitOverride().configureOutput({ writeErr: () => undefined })
         const input = Object.assign(new PassThrough(), { isTTY })
         try {
-            requireConsent(
-                command,
-                { logLevel: "info", ...(yes && { yes }) },
-                { input, output: new PassThrough() },
-            )
+            requireConsent(command, yes ? { yes } : {}, { input, output: new PassThrough() })
             return "goes on"
         } catch (error) {
             return error instanceof CommanderError ? error.message : error
