@@ -135,7 +135,7 @@ function response(status: string, contents: readonly Content[]): JsonSchema {
 
 const meanings: Readonly<Record<string, string>> = {
     200: "OK",
-    400: "A parameter or the body is malformed.",
+    400: "A parameter or the body is malformed, or asks for more than may ever be; facts.most is then how much may be.",
     401: "A token is missing or wrong.",
     403: "Only for administrators.",
     404: "There is none.",

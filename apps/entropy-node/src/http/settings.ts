@@ -78,11 +78,14 @@ export const httpSettings = z.strictObject({
             imagePixels: z.int().min(1).max(2048).default(1024),
             /** Open connections of each serving process, on all its ports; one more is closed at once. */
             connections: z.int().min(1).default(4096),
-            /** For a whole request to arrive, and for a part of its answer to be taken. */
+            /** For a whole request to arrive, and for a part of its answer to be taken: with HTTP/2 16 KiB in a session. */
             requestMs: ms.default(30_000),
             /** From one request to the next of the same connection. */
             idleMs: ms.default(60_000),
-            /** Questions of one worker that wait for the process that has the sources; the next request gets `busy`. */
+            /**
+             * Questions of one worker that wait for the process that has the sources; the next request gets `busy`. Those
+             * for a seed, and what gives a caller bytes back, are asked nevertheless.
+             */
             questions: z.int().min(1).default(4096),
             /** For requests in progress when the node is stopped. */
             stopMs: ms.default(5000),
