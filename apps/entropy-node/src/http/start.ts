@@ -21,7 +21,7 @@ import type { OtherRoutes } from "./server.ts"
 import type { Serving } from "./serving.ts"
 import type { HttpSettings } from "./settings.ts"
 import { Workers } from "./workers.ts"
-import type { Program } from "./workers.ts"
+import type { Program } from "./worker-process.ts"
 
 export type HttpOptions = {
     readonly settings: HttpSettings

@@ -2,9 +2,7 @@
  * Processes that serve HTTP for the one that has the sources (node:cluster: they share the ports, and get connections in
  * turn). One that dies is replaced; what it was answering is lost, and nothing else.
  */
-import cluster from "node:cluster"
 import type { Worker } from "node:cluster"
-import { fileURLToPath } from "node:url"
 import type { Logger } from "@tallylight/node/logger.js"
 import { UserError } from "@tallylight/node/user-error.js"
 import type { Clock } from "@tallylight/protocol/ports/clock.js"
@@ -13,13 +11,8 @@ import type { ForwardedRoute } from "./forward.ts"
 import type { Plan } from "./plan.ts"
 import { answerQuestion } from "./questions.ts"
 import type { Primary, ToPrimary, ToWorker } from "./questions.ts"
-
-export type Program = {
-    /** Of worker.ts, as the caller's own loader would find it. */
-    readonly url: URL
-    /** Node's options for the process; those of this one where absent. */
-    readonly execArgv?: readonly string[]
-}
+import { forkWorker, useProgram } from "./worker-process.ts"
+import type { Program } from "./worker-process.ts"
 
 export type WorkersOptions = {
     readonly plan: Plan
@@ -29,23 +22,6 @@ export type WorkersOptions = {
     readonly counts: Counts
     readonly clock: Clock
     readonly log: Logger
-}
-
-/**
- * The bytes of answers lie outside V8's heap for a moment, and V8 counts them to what may be in its old space before all
- * of the heap is marked. At first that is little more than what is answered between two collections of young objects, so
- * the whole heap would be marked again and again, which costs a process more than making the bytes.
- */
-const heapOptions = ["--initial-old-space-size=128"]
-
-/**
- * Of glibc, where whoever started this process set nothing else: memory that answers have freed is kept for the next
- * ones. By default it goes back to the kernel, which clears every page that it gives out again.
- */
-const memoryVariables = {
-    MALLOC_MMAP_THRESHOLD_: String(4 * 2 ** 20),
-    MALLOC_TRIM_THRESHOLD_: String(64 * 2 ** 20),
-    MALLOC_TOP_PAD_: String(4 * 2 ** 20),
 }
 
 /** Before one that died is replaced: what kills it at once shall not keep this process busy. */
@@ -68,11 +44,7 @@ export class Workers {
 
     /** Resolves when all of them listen; rejects where one cannot, with a {@link UserError} if a person can help. */
     static async start(options: WorkersOptions): Promise<{ workers: Workers; urls: readonly string[] }> {
-        const { url, execArgv = process.execArgv } = options.program
-        cluster.setupPrimary({
-            ...{ exec: fileURLToPath(url), args: [], serialization: "advanced" },
-            execArgv: [...heapOptions, ...execArgv],
-        })
+        useProgram(options.program)
         const workers = new Workers(options)
         try {
             // A port of 0 becomes one that all of them share.
@@ -116,7 +88,7 @@ export class Workers {
 
     /** Throws where the system starts no more processes. */
     #spawn(): Worker {
-        const worker = cluster.fork({ ...memoryVariables, ...process.env })
+        const worker = forkWorker()
         this.#alive.add(worker)
         return worker
     }
