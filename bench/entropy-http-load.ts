@@ -106,6 +106,7 @@ class Line {
             const answers = new Answers()
             let asked = performance.now()
             socket.on("error", reject)
+            socket.on("close", () => reject(new Error("a connection was closed")))
             this.#onData = (data) => {
                 if (!answers.take(data)) return
                 const now = performance.now()

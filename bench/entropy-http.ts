@@ -8,10 +8,12 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { FortunaGenerator } from "@tallylight/entropy/fortuna.js"
-import { Amplifier } from "@tallylight/entropy-node/http/amplifier.js"
+import { Amplifier, smallBytes } from "@tallylight/entropy-node/http/amplifier.js"
 import { fortunaPrimitives } from "@tallylight/entropy-node/core/fortuna-primitives.js"
+import { pieceBytes } from "@tallylight/entropy-node/http/stream.js"
 import { TwinCore } from "@tallylight/entropy-node/http/twin-core.js"
 import { systemClock } from "@tallylight/node/system-clock.js"
+import { heapOptions, memoryVariables } from "@tallylight/entropy-node/http/worker-process.js"
 import { makeCertificate } from "../test/certificates.ts"
 import type { Load, Measured } from "./entropy-http-load.ts"
 import { ratio, rates } from "./measure.ts"
@@ -33,8 +35,10 @@ export async function entropyHttp(): Promise<Table> {
     const folder = await mkdtemp(join(tmpdir(), "tallylight-bench-"))
     const children: ChildProcess[] = []
     const start = (program: string, ...args: readonly string[]): ChildProcess => {
-        const execArgv = program.endsWith(".ts") ? ["--conditions=source", "--import", "tsx"] : []
-        const child = fork(pathOf(program), args, { execArgv })
+        const execArgv = program.endsWith(".ts") ? ["--conditions=source", "--import", "tsx"] : heapOptions
+        // As the node's own workers have it.
+        const env = { ...memoryVariables, ...process.env }
+        const child = fork(pathOf(program), args, { execArgv, env })
         children.push(child)
         return child
     }
@@ -94,7 +98,11 @@ async function inProcess(): Promise<Row[]> {
     const zeros = new Uint8Array(2 ** 20)
     return [64, 2 ** 20].flatMap((bytes) => {
         const works = [
-            { what: `in process, ${named(bytes)}`, run: () => amplifier.take(bytes) },
+            {
+                what: `in process, ${named(bytes)}`,
+                run: () =>
+                    bytes > smallBytes ? amplifier.takePieces(bytes, pieceBytes) : amplifier.take(bytes),
+            },
             { what: "  AES-256-CTR", run: () => cipher.update(zeros.subarray(0, bytes)) },
         ]
         const [own, bare] = rates(works, repetitions, 300).map(({ what, values }) => {

@@ -15,13 +15,13 @@ export type Program = {
  * of the heap is marked. At first that is little more than what is answered between two collections of young objects, so
  * the whole heap would be marked again and again, which costs a process more than making the bytes.
  */
-const heapOptions = ["--initial-old-space-size=128"]
+export const heapOptions = ["--initial-old-space-size=128"]
 
 /**
  * Of glibc, where whoever started this process set nothing else: memory that answers have freed is kept for the next
  * ones. By default it goes back to the kernel, which clears every page that it gives out again.
  */
-const memoryVariables = {
+export const memoryVariables = {
     MALLOC_MMAP_THRESHOLD_: String(4 * 2 ** 20),
     MALLOC_TRIM_THRESHOLD_: String(64 * 2 ** 20),
     MALLOC_TOP_PAD_: String(4 * 2 ** 20),

@@ -38,6 +38,12 @@ const unfinished = ["ERR_HTTP_REQUEST_TIMEOUT", "ERR_TLS_HANDSHAKE_TIMEOUT"]
 
 /** Tells which of the two it was that ended a connection. */
 export function countTimeouts(server: Server, onLimit: (limit: keyof HttpLimits) => void): void {
+    /** A busy process sees two limits passed at once, and both end the connection. */
+    const counted = new WeakSet<Socket>()
+    const count = (socket: Socket, limit: keyof HttpLimits): void => {
+        if (!counted.has(socket)) onLimit(limit)
+        counted.add(socket)
+    }
     /** Requests of a connection whose answers are not taken: several may come at once. */
     const waiting = new WeakMap<Socket, number>()
     /** How much had been read of a connection when nothing was left to answer. */
@@ -57,11 +63,11 @@ export function countTimeouts(server: Server, onLimit: (limit: keyof HttpLimits)
     server.on(server instanceof TlsServer ? "secureConnection" : "connection", (socket: Socket) => {
         socket.on("timeout", () => {
             // From the first byte of a request on it is the request that takes too long.
-            onLimit(answered.get(socket) === socket.bytesRead ? "httpIdleMs" : "httpRequestMs")
+            count(socket, answered.get(socket) === socket.bytesRead ? "httpIdleMs" : "httpRequestMs")
         })
     })
-    server.on("clientError", ({ code }: NodeJS.ErrnoException) => {
-        if (code !== undefined && unfinished.includes(code)) onLimit("httpRequestMs")
+    server.on("clientError", ({ code }: NodeJS.ErrnoException, socket: Socket) => {
+        if (code !== undefined && unfinished.includes(code)) count(socket, "httpRequestMs")
     })
 }
 
