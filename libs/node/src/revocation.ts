@@ -3,23 +3,29 @@
  * done only once the verified ledger shows it.
  */
 import { toHex } from "@tallylight/crypto/bytes.js"
+import { makeRevocation } from "@tallylight/protocol/chain/revocation.js"
+import type { Signer } from "@tallylight/protocol/chain/signer.js"
 import type { EntryKind } from "@tallylight/protocol/ledger/entry.js"
-import { nameOf, type ChainState } from "@tallylight/protocol/ledger/state.js"
+import { nameOf, type ChainState, type Name } from "@tallylight/protocol/ledger/state.js"
+import type { Step } from "@tallylight/protocol/session/replica.js"
 import type { Receipt } from "@tallylight/protocol/wire/messages.js"
 import type { CommonOptions } from "./cli.ts"
 import { openDataDir, type DataDir, type DataRole } from "./data-dir.ts"
 import { fileNotebook } from "./file-notebook.ts"
 import { findChain } from "./find-chain.ts"
 import { Follower } from "./follower.ts"
+import { LedgerVisit } from "./ledger-visit.ts"
 import { makeLogger } from "./logger.ts"
 import { FolderInUse } from "./process-lock.ts"
 import { confirm, systemTerminal } from "./revocation-consent.ts"
-import { Revoking, type Revocable } from "./revoking.ts"
 import { SeenLedger } from "./seen-ledger.ts"
 import type { ServerSettings } from "./server-settings.ts"
 import { UserError } from "./user-error.ts"
 
 export type RevokeOptions = CommonOptions & { readonly yes?: true; readonly json?: true }
+
+/** A registration that is to end, and where the receipts of its identity are kept, if anywhere. */
+export type Revocable = { readonly signer: Signer; readonly receipts: string | undefined }
 
 export type Revocations = {
     readonly role: DataRole
@@ -69,19 +75,34 @@ export async function revoke(
     const proves = ({ kind }: { readonly kind: EntryKind }): boolean => proved.has(kind)
     const follower = await Follower.start({ server: sought, dir, log, stop, proves })
     for (const { receipts } of all) if (receipts !== undefined) await follower.expectReceipts(receipts)
-    await Revoking.open(follower, log, stop, async (revoking, state) => {
+    /** Who is revoked, by which entry. */
+    const ended = new Map<Name, number>()
+    const onSteps = (steps: readonly Step[]): void => {
+        for (const { entry, index } of steps)
+            if (entry.kind === "revocation") ended.set(nameOf(entry.identity), index)
+    }
+    await LedgerVisit.make({ follower, log, stop, onSteps }, async (visit, state) => {
         for (const { signer } of all) requireRegistered(state, signer.publicKey)
         for (const revocable of all) {
             const identity = revocable.signer.publicKey
-            const before = revoking.ended.get(nameOf(identity))
+            const before = ended.get(nameOf(identity))
             if (before === undefined) {
                 if (!options.yes)
                     await confirm(describe(state, identity, meaning), identity, systemTerminal, stop)
-                const receipt = await revoking.end(revocable)
+                const receipt = await end(visit, revocable)
                 process.stdout.write(line(state, identity, receipt.index, receipt, options))
             } else process.stdout.write(line(state, identity, before, undefined, options))
         }
     })
+}
+
+/** The highest number of all: a thief who renews the registration meanwhile would make any lower one stale. */
+const lastSequence = Number.MAX_SAFE_INTEGER
+
+function end(visit: LedgerVisit, { signer, receipts }: Revocable): Promise<Receipt> {
+    const revocation = makeRevocation(visit.state.chain, signer, lastSequence)
+    const entry = { ...revocation, kind: "revocation", time: 0 } as const
+    return visit.logged(entry, (peer) => peer.request("ReqRevoke", revocation), receipts)
 }
 
 function registrationOf({ parties, requesters, nodes }: ChainState, identity: Uint8Array) {
