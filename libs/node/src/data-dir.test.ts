@@ -127,6 +127,14 @@ describe("openDataDir", () => {
         await (await openDataDir({ ...named(), named: false })).release()
     })
 
+    test("goes on where a first run died while it wrote its process id, or began to make the folder", async () => {
+        await mkdir(path)
+        for (const name of [".lock.pid.abcdefgh.tmp", "..tallylight-making.abcdefgh.tmp"])
+            await writeFile(join(path, name), "")
+        await (await openDataDir({ ...named(), named: false })).release()
+        expect((await readdir(path)).filter((name) => name.endsWith(".tmp"))).toEqual([])
+    })
+
     test("lets go of the folder where it could not be filled", async () => {
         const fill = (): Promise<void> => Promise.reject(new Error("no entropy"))
         await expect(openDataDir({ ...named(), named: false, fill })).rejects.toThrow("no entropy")

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path"
 
 import { z } from "zod"
 
-import { createDurably, readIfThere, removeDrafts } from "./durable-file.ts"
+import { createDurably, isDraft, readIfThere, removeDrafts } from "./durable-file.ts"
 import { FolderInUse, lockFiles, lockFolder, type ProcessLock } from "./process-lock.ts"
 import { UserError } from "./user-error.ts"
 
@@ -51,7 +51,7 @@ export async function openDataDir({ path, named, role, fill }: DataDirOptions): 
     const folder = resolve(path)
     const marker = await readIfThere(join(folder, markerName))
     if (marker !== undefined) checkMarker(folder, marker, role)
-    else if (!named) await makeRoom(folder)
+    else if (!named) await makeRoom(folder, true)
     else throw noDataDir(path, role)
     const lock = await lockFolder(folder)
     try {
@@ -106,27 +106,32 @@ export async function initDataDir(path: string, role: DataRole, fill?: Fill): Pr
 }
 
 /** Nothing is put, not even a lock, into a folder that holds somebody's files. */
-async function makeRoom(folder: string): Promise<void> {
+async function makeRoom(folder: string, mayBeMade = false): Promise<void> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    await refuseUnlessEmpty(folder)
+    const found = await filesIn(folder)
+    // Another process has just made it.
+    if (mayBeMade && found.includes(markerName)) return
+    refuseUnlessEmpty(folder, found)
 }
 
 async function furnish(folder: string, lock: ProcessLock, role: DataRole, fill?: Fill): Promise<void> {
-    await refuseUnlessEmpty(folder)
+    const found = await filesIn(folder)
+    refuseUnlessEmpty(folder, found)
     // Of a making that was interrupted, and whose keys nobody was told.
-    for (const name of await filesIn(folder)) await rm(join(folder, name), { recursive: true })
+    for (const name of found) await rm(join(folder, name), { recursive: true })
+    await removeDrafts(folder)
     await createDurably(join(folder, makingName), "")
     await fill?.(dataDir(folder, lock))
     await createDurably(join(folder, markerName), `${JSON.stringify({ role, format: formats[role] })}\n`)
     await rm(join(folder, makingName))
 }
 
+/** Without those that another process may be writing, or that one left which died then, before anything else is there. */
 async function filesIn(folder: string): Promise<string[]> {
-    return (await readdir(folder)).filter((name) => !lockFiles.includes(name))
+    return (await readdir(folder)).filter((name) => !lockFiles.includes(name) && !isDraft(name))
 }
 
-async function refuseUnlessEmpty(folder: string): Promise<void> {
-    const found = await filesIn(folder)
+function refuseUnlessEmpty(folder: string, found: readonly string[]): void {
     if (found.includes(markerName)) throw new UserError(`${folder} is a data directory already`)
     if (found.length > 0 && !found.includes(makingName)) {
         throw new UserError(`${folder} is not empty; a data directory is made in an empty folder`)

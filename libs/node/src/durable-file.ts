@@ -80,12 +80,17 @@ export async function syncFolder(path: string): Promise<void> {
 
 const draftName = /^\..+\.[A-Za-z0-9_-]{8}\.tmp$/
 
+/** Whether a file of that name is one that is being written, or was when its process died. */
+export function isDraft(name: string): boolean {
+    return draftName.test(name)
+}
+
 /** Takes away what crashes left in the folder and in those below it. Only for whoever has the folder to itself. */
 export async function removeDrafts(folder: string): Promise<void> {
     for (const entry of await readdir(folder, { withFileTypes: true })) {
         const path = join(folder, entry.name)
         if (entry.isDirectory()) await removeDrafts(path)
-        else if (entry.isFile() && draftName.test(entry.name)) await rm(path, { force: true })
+        else if (entry.isFile() && isDraft(entry.name)) await rm(path, { force: true })
     }
 }
 
