@@ -24,7 +24,9 @@ beforeEach(async () => {
             return answering
         }
     })
-    http = await startHttp({ settings: httpSettings.parse({ port: 0 }), core, log })
+    // No limit of time may close what this one has to.
+    const settings = httpSettings.parse({ port: 0, limits: { requestMs: 3_600_000 } })
+    http = await startHttp({ settings, core, log })
 })
 afterEach(() => http.close())
 
